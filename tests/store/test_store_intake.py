@@ -1,0 +1,234 @@
+"""Recording instances: studies open, grow, and are never lowered by what is not known."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.factories import DIGEST, URGENT, make_analysis, make_facts, make_report, record
+from triage.store import Placement
+from triage.values import (
+    Decision,
+    ImageState,
+    Mode,
+    Outcome,
+    Priority,
+    ReadingClass,
+    StudyState,
+)
+
+
+def only_entry(store):
+    (entry,) = store.worklist_entries()
+    return entry
+
+
+def decide(store, reading_class, outcome=Outcome.LIKELY_NORMAL, **options):
+    decision = Decision(outcome, reading_class, ("because",))
+    return store.record_decision(
+        store.snapshot("1.2.1"),
+        decision,
+        Placement(reading_class, ("because",), outcome),
+        options.get("report"),
+        mode=Mode.DEMOTE,
+        spared=False,
+        bundle_digest=DIGEST,
+        destinations=options.get("destinations", ()),
+    )
+
+
+def finish_all(store, raw=-5.0):
+    for image in store.claim_images("w", 10, 60):
+        assert store.finish_image(image.instance_id, "w", make_analysis(raw), "")
+
+
+def complete(store, clock):
+    clock.advance(20)
+    assert store.close_quiet(10) == ("1.2.1",)
+
+
+def test_the_first_image_opens_a_study_at_medium_priority(store):
+    receipt = record(store, make_facts(patient_name="Doe^Jane", accession_number="A1"))
+    entry = only_entry(store)
+    assert receipt.kind == "new"
+    assert (entry.study_state, entry.priority) == (StudyState.ARRIVING, Priority.MEDIUM)
+    assert (entry.patient_name, entry.accession_number) == ("Doe^Jane", "A1")
+    assert entry.arrived_at == store.clock()
+
+
+def test_an_urgent_order_is_high_from_the_start(store):
+    record(store, make_facts(**URGENT))
+    assert only_entry(store).reading_class is ReadingClass.URGENT_ORDER
+
+
+def test_a_later_urgent_image_makes_the_study_urgent(store):
+    record(store)
+    record(store, make_facts(instance="1.2.1.2", **URGENT))
+    assert only_entry(store).reading_class is ReadingClass.URGENT_ORDER
+
+
+def test_the_same_bytes_again_change_nothing(store):
+    record(store)
+    before = store.snapshot("1.2.1").changes
+    assert record(store).kind == "duplicate"
+    assert store.snapshot("1.2.1").changes == before
+    assert only_entry(store).image_count == 1
+
+
+def test_other_bytes_under_a_known_uid_become_the_next_version(store):
+    record(store, content="a")
+    receipt = record(store, content="b")
+    history = store.study("1.2.1").instances
+    assert (receipt.kind, receipt.version) == ("new-version", 2)
+    assert [(one.version, one.superseded) for one in history] == [(1, True), (2, False)]
+    assert history[0].state is ImageState.SET_ASIDE
+    assert [one.path for one in store.claim_images("w", 9, 60)] == [history[1].path]
+    assert only_entry(store).image_count == 1
+
+
+def test_a_later_image_fills_what_the_first_lacked_and_empties_nothing(store):
+    record(store, make_facts(patient_id="P1"))
+    record(store, make_facts(instance="1.2.1.2", accession_number="A1"))
+    entry = only_entry(store)
+    assert (entry.patient_id, entry.accession_number) == ("P1", "A1")
+
+
+def test_an_object_that_is_no_image_opens_no_study_and_reopens_none(store, clock):
+    record(store, make_facts(instance="1.2.1.5"), state=ImageState.HEADER_ONLY)
+    assert store.worklist_entries() == ()
+    record(store)
+    finish_all(store)
+    complete(store, clock)
+    assert decide(store, ReadingClass.LIKELY_NORMAL)
+    record(store, make_facts(instance="1.2.1.6"), state=ImageState.HEADER_ONLY)
+    assert only_entry(store).study_state is StudyState.DECIDED
+
+
+def test_a_late_image_reopens_a_lowered_study_and_puts_it_back_at_once(store, clock):
+    record(store)
+    finish_all(store)
+    complete(store, clock)
+    assert decide(store, ReadingClass.LIKELY_NORMAL)
+    assert only_entry(store).priority is Priority.LOW
+    record(store, make_facts(instance="1.2.1.2"))
+    entry = only_entry(store)
+    assert (entry.study_state, entry.priority) == (StudyState.ARRIVING, Priority.MEDIUM)
+    ledger = store.study("1.2.1").priority_changes
+    assert [change.class_after.name for change in ledger] == ["ROUTINE", "LIKELY_NORMAL", "ROUTINE"]
+
+
+def test_a_late_image_leaves_a_raised_study_raised(store, clock):
+    record(store)
+    finish_all(store)
+    complete(store, clock)
+    assert decide(store, ReadingClass.SUSPECTED_ABNORMAL, Outcome.ABNORMAL)
+    record(store, make_facts(instance="1.2.1.2"))
+    assert only_entry(store).reading_class is ReadingClass.SUSPECTED_ABNORMAL
+
+
+def test_a_study_is_complete_after_the_quiet_time_and_not_before(store, clock):
+    record(store)
+    clock.advance(9.9)
+    assert store.close_quiet(10) == ()
+    clock.advance(0.2)
+    assert store.close_quiet(10) == ("1.2.1",)
+    assert store.close_quiet(10) == ()
+
+
+def test_every_image_starts_the_quiet_time_anew(store, clock):
+    record(store)
+    clock.advance(9)
+    record(store, make_facts(instance="1.2.1.2"))
+    clock.advance(9)
+    assert store.close_quiet(10) == ()
+
+
+def test_a_released_association_completes_its_studies_and_no_others(store):
+    record(store)
+    record(store, make_facts("1.2.2"))
+    store.association_released(["1.2.1", "1.2.99"])
+    states = {one.study_instance_uid: one.study_state for one in store.worklist_entries()}
+    assert states == {"1.2.1": StudyState.COMPLETE, "1.2.2": StudyState.ARRIVING}
+
+
+def test_a_decision_is_not_written_when_the_study_has_grown_meanwhile(store, clock):
+    record(store)
+    finish_all(store)
+    complete(store, clock)
+    seen = store.snapshot("1.2.1")
+    record(store, make_facts(instance="1.2.1.2"))
+    decision = Decision(Outcome.LIKELY_NORMAL, ReadingClass.LIKELY_NORMAL, ("because",))
+    placement = Placement(decision.reading_class, decision.reasons, decision.outcome)
+    written = store.record_decision(
+        seen,
+        decision,
+        placement,
+        make_report(store),
+        mode=Mode.DEMOTE,
+        spared=False,
+        bundle_digest=DIGEST,
+        destinations=["pacs"],
+    )
+    record_now = store.study("1.2.1")
+    assert not written
+    assert (record_now.decisions, record_now.deliveries) == ((), ())
+    assert only_entry(store).priority is Priority.MEDIUM
+
+
+def test_a_decision_is_written_once(store, clock):
+    record(store)
+    finish_all(store)
+    complete(store, clock)
+    seen = store.snapshot("1.2.1")
+    assert decide(store, ReadingClass.ROUTINE, report=make_report(store), destinations=["a", "b"])
+    assert store.snapshot("1.2.1").state is StudyState.DECIDED
+    history = store.study("1.2.1")
+    assert [one.destination for one in history.deliveries] == ["a", "b"]
+    assert only_entry(store).report_uids == ("2.25.7",)
+    store.record_examined(seen, None)
+    assert store.studies_to_examine() == ()
+
+
+def test_a_report_of_ours_is_recognised_under_every_uid_it_was_stored_as(store, clock):
+    record(store)
+    finish_all(store)
+    complete(store, clock)
+    assert decide(store, ReadingClass.ROUTINE, report=make_report(store), destinations=["a"])
+    (claimed,) = store.claim_deliveries("c", "a", 5, 60)
+    store.delivery_stored(claimed.delivery_id, "c", 0, sop_instance_uid="2.25.70")
+    assert store.is_own_report("2.25.7")
+    assert store.is_own_report("2.25.70")
+    assert not store.is_own_report("1.2.1.1")
+
+
+@pytest.mark.parametrize("paused_first", [True, False])
+def test_the_brake_puts_everything_back_and_holds(store, clock, paused_first):
+    record(store)
+    finish_all(store)
+    complete(store, clock)
+    if not paused_first:
+        assert decide(store, ReadingClass.LIKELY_NORMAL)
+        assert store.pause("stop") == 1
+        assert only_entry(store).priority is Priority.MEDIUM
+        return
+    seen = store.snapshot("1.2.1")
+    store.pause("stop")
+    store.record_examined(seen, Placement(ReadingClass.SUSPECTED_ABNORMAL, ("x",), None))
+    assert only_entry(store).priority is Priority.MEDIUM
+
+
+def test_resuming_places_what_is_decided_and_looks_again_at_the_rest(store, clock):
+    record(store)
+    finish_all(store)
+    complete(store, clock)
+    assert decide(store, ReadingClass.LIKELY_NORMAL)
+    store.pause("stop")
+    record(store, make_facts("1.2.2"))
+    store.record_examined(store.snapshot("1.2.2"), None)
+    moved = store.resume(
+        lambda stands: Placement(ReadingClass.LIKELY_NORMAL, stands.reasons, stands.outcome)
+    )
+    classes = {one.study_instance_uid: one.reading_class for one in store.worklist_entries()}
+    assert moved == 1
+    assert classes == {"1.2.1": ReadingClass.LIKELY_NORMAL, "1.2.2": ReadingClass.ROUTINE}
+    assert store.studies_to_examine() == ("1.2.2",)
+    assert not store.paused()

@@ -1,0 +1,42 @@
+"""Everything durable: the only speaker of SQL."""
+
+from __future__ import annotations
+
+from triage.store.database import Watcher, utc_now
+from triage.store.records import (
+    ClaimedDelivery,
+    ClaimedImage,
+    DecisionRecord,
+    DeliveryRecord,
+    InstanceRecord,
+    Placement,
+    PriorityChange,
+    QueueCounts,
+    Receipt,
+    ReportRecord,
+    StandingDecision,
+    StoredFile,
+    StudyRecord,
+    StudySnapshot,
+)
+from triage.store.store import Store
+
+__all__ = [
+    "ClaimedDelivery",
+    "ClaimedImage",
+    "DecisionRecord",
+    "DeliveryRecord",
+    "InstanceRecord",
+    "Placement",
+    "PriorityChange",
+    "QueueCounts",
+    "Receipt",
+    "ReportRecord",
+    "StandingDecision",
+    "Store",
+    "StoredFile",
+    "StudyRecord",
+    "StudySnapshot",
+    "Watcher",
+    "utc_now",
+]

@@ -1,0 +1,241 @@
+"""The tables of the store; invariants are constraints here, not hopes of the code."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy import Enum as EnumColumn
+
+from triage.values import (
+    DeliveryState,
+    ImageState,
+    Mode,
+    OrderPriority,
+    Outcome,
+    ReadingClass,
+    StudyState,
+)
+
+if TYPE_CHECKING:
+    from enum import Enum
+
+    from sqlalchemy.engine import Dialect
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as seconds since 1970: compares and indexes in any database."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> float | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn an aware datetime into seconds."""
+        return None if value is None else value.timestamp()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
+        """Turn seconds into an aware UTC datetime."""
+        return None if value is None else datetime.fromtimestamp(value, UTC)
+
+
+class ClassNumber(TypeDecorator[ReadingClass]):
+    """A ReadingClass as its number, so that the database can sort by it."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: ReadingClass | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn a class into its number."""
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> ReadingClass | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
+        """Turn a number into its class."""
+        return None if value is None else ReadingClass(value)
+
+
+def _enum(kind: type[Enum]) -> EnumColumn:
+    return EnumColumn(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        values_callable=lambda members: [member.value for member in members],
+        name=f"{kind.__name__.lower()}_value",
+        length=24,
+    )
+
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("study_instance_uid", String(64), primary_key=True),
+    Column("state", _enum(StudyState), nullable=False),
+    # `changes` counts everything that could alter the decision; `examined` is the count that
+    # the last examination saw. changes > examined: somebody must look.
+    Column("changes", Integer, nullable=False, default=1),
+    Column("examined", Integer, nullable=False, default=0),
+    Column("first_arrival", UtcTime, nullable=False),
+    Column("last_arrival", UtcTime, nullable=False),
+    Column("order_priority", _enum(OrderPriority), nullable=False),
+    Column("patient_name", String, nullable=False, default=""),
+    Column("patient_id", String, nullable=False, default=""),
+    Column("patient_birth_date", String, nullable=False, default=""),
+    Column("patient_sex", String, nullable=False, default=""),
+    Column("accession_number", String, nullable=False, default=""),
+    Column("study_description", String, nullable=False, default=""),
+    Column("study_date", String, nullable=False, default=""),
+    CheckConstraint("examined <= changes", name="examined_not_ahead"),
+    Index("studies_to_examine", "first_arrival", sqlite_where=text("changes > examined")),
+    Index("studies_by_state", "state", "last_arrival"),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("instance_id", Integer, primary_key=True),
+    Column("sop_instance_uid", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("superseded", Boolean, nullable=False, default=False),
+    Column("study_instance_uid", String(64), nullable=False, index=True),
+    Column("sop_class_uid", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("path", String, nullable=False, unique=True),
+    Column("calling_ae_title", String(16), nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("facts", JSON, nullable=False),
+    # The worker queue is these columns: a queue apart would have to agree with them.
+    Column("state", _enum(ImageState), nullable=False),
+    Column("problem", String, nullable=False, default=""),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("lease_owner", String, nullable=False, default=""),
+    Column("lease_until", UtcTime),
+    Column("urgent", Boolean, nullable=False, default=False),
+    Column("analysis", JSON(none_as_null=True)),
+    Column("analysed_at", UtcTime),
+    Column("thumbnail", String, nullable=False, default=""),
+    UniqueConstraint("sop_instance_uid", "version"),
+    CheckConstraint("(state = 'claimed') = (lease_owner <> '')", name="claimed_has_an_owner"),
+    CheckConstraint("(state = 'analysed') = (analysis IS NOT NULL)", name="analysed_has_results"),
+    Index(
+        "one_current_version",
+        "sop_instance_uid",
+        unique=True,
+        sqlite_where=text("NOT superseded"),
+    ),
+    Index(
+        "images_waiting",
+        "urgent",
+        "received_at",
+        sqlite_where=text("state IN ('queued', 'claimed')"),
+    ),
+)
+
+work_items = Table(
+    "work_items",
+    metadata,
+    Column("work_item_uid", String(64), primary_key=True),
+    Column(
+        "study_instance_uid",
+        String(64),
+        ForeignKey("studies.study_instance_uid"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("reading_class", ClassNumber, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("outcome", _enum(Outcome)),
+    Column("changed_at", UtcTime, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", Integer, primary_key=True),
+    Column(
+        "study_instance_uid", String(64), ForeignKey("studies.study_instance_uid"), nullable=False
+    ),
+    Column("number", Integer, nullable=False),  # 1 for a study's first decision
+    Column("outcome", _enum(Outcome), nullable=False),
+    Column("reading_class", ClassNumber, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("flagged", JSON, nullable=False),
+    Column("mode", _enum(Mode), nullable=False),
+    Column("spared", Boolean, nullable=False),  # the audit share: stays in place though normal
+    Column("bundle_digest", String(64), nullable=False),
+    Column("decided_at", UtcTime, nullable=False),
+    # One number, one decision: two processes that conclude at once cannot both write.
+    UniqueConstraint("study_instance_uid", "number"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("sop_instance_uid", String(64), primary_key=True),
+    Column("decision_id", ForeignKey("decisions.decision_id"), nullable=False, unique=True),
+    Column("study_instance_uid", String(64), nullable=False, index=True),
+    Column("sop_class_uid", String(64), nullable=False),
+    Column("series_instance_uid", String(64), nullable=False),
+    Column("path", String, nullable=False, unique=True),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", Integer, primary_key=True),
+    Column("destination", String, nullable=False),
+    Column("sop_instance_uid", ForeignKey("reports.sop_instance_uid"), nullable=False),
+    Column("state", _enum(DeliveryState), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", UtcTime, nullable=False),
+    Column("lease_owner", String, nullable=False, default=""),
+    Column("lease_until", UtcTime),
+    Column("status", Integer),  # the DIMSE status that the destination answered
+    Column("stored_as", String(64), nullable=False, default=""),  # the UID that it stored
+    Column("stored_at", UtcTime),
+    Column("problem", String, nullable=False, default=""),
+    UniqueConstraint("destination", "sop_instance_uid"),
+    CheckConstraint("(state = 'sending') = (lease_owner <> '')", name="sending_has_an_owner"),
+    Index("deliveries_due", "destination", "state", "next_attempt_at"),
+    Index("deliveries_as_stored", "stored_as"),
+)
+
+priority_changes = Table(
+    "priority_changes",
+    metadata,
+    Column("change_id", Integer, primary_key=True),
+    Column("study_instance_uid", String(64), nullable=False, index=True),
+    Column("changed_at", UtcTime, nullable=False),
+    Column("class_before", ClassNumber),
+    Column("class_after", ClassNumber, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("bundle_digest", String(64), nullable=False, default=""),
+)
+
+controls = Table(
+    "controls",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+)

@@ -1,0 +1,47 @@
+"""The store: every verb that the loops and the commands have for what is durable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from triage.store.brake import BrakeVerbs
+from triage.store.database import utc_now
+from triage.store.images import ImageVerbs
+from triage.store.intake import IntakeVerbs
+from triage.store.outbox import OutboxVerbs
+from triage.store.studies import StudyVerbs
+from triage.store.worklist import WorklistVerbs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+
+class Store(IntakeVerbs, ImageVerbs, StudyVerbs, OutboxVerbs, WorklistVerbs, BrakeVerbs):
+    """Everything durable of one site; each verb is one transaction, durable when it returns.
+
+    Safe to use from several threads and processes at once.
+
+    Raises:
+        StoreError: The state folder or its database cannot be used as it is.
+        TransientError: The database is busy or its disk is full; try again.
+    """
+
+    @classmethod
+    def open(cls, state_folder: Path, clock: Callable[[], datetime] = utc_now) -> Self:
+        """Open the store of a state folder, making what is missing."""
+        return cls(state_folder, clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
