@@ -1,0 +1,1 @@
+"""The reading order and the views of it."""
