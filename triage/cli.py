@@ -1,0 +1,201 @@
+"""The `triage` command: words to calls, errors to sentences, results to exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from triage import __version__
+from triage.errors import TriageError
+from triage.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    # argparse has no public name for what add_subparsers returns.
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - see above
+
+DEFAULT_CONFIG = Path("/etc/cspine-triage/triage.toml")
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+EPILOG = """\
+exit codes: 0 all is well; 1 the command found something wrong; 2 it could not do its work,
+and the sentence on standard error says what to do.
+Not for diagnosis. The model bundle that comes along is trained on a phantom, not on patients.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: The words after the program's name; those of the process when None.
+
+    Returns:
+        The exit code of the process.
+    """
+    words = _parser().parse_args(arguments)
+    try:
+        code: int = words.command(words)
+    except TriageError as error:
+        sys.stderr.write(f"triage: {error}\n")
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="triage",
+        description="Triage of cervical spine radiographs beside a PACS: films in by C-STORE,"
+        " reports out as DICOM SR, the reading list in a better order.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=DEFAULT_CONFIG,
+        metavar="FILE",
+        help="configuration (default: %(default)s)",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_running(commands)
+    _add_looking(commands)
+    _add_changing(commands)
+    return parser
+
+
+def _add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    # Accepted on both sides of the command; SUPPRESS keeps the first from being overwritten.
+    parser.add_argument(
+        "--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=argparse.SUPPRESS
+    )
+    return parser
+
+
+def _add_running(commands: Commands) -> None:
+    demo = _add(
+        commands, "demo", "show the whole system at work: a morning of phantom films, on loopback"
+    )
+    demo.add_argument(
+        "--exit", action="store_true", help="end by itself; non-zero when anything was not right"
+    )
+    demo.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where everything goes (default: a new folder)"
+    )
+    demo.add_argument("--port", type=int, default=0, help="port of the page (default: any free)")
+    demo.add_argument("--seed", type=int, default=1, help="another seed, another morning")
+    demo.set_defaults(command=_demo)
+
+    serve = _add(commands, "serve", "run the daemon until SIGTERM or Ctrl-C")
+    serve.add_argument("--role", metavar="ROLE", help="run one role alone in this process")
+    serve.set_defaults(command=_serve)
+
+    check = _add(commands, "check", "look for everything that would keep the daemon from working")
+    check.add_argument("--no-peers", action="store_true", help="do not ask destinations by C-ECHO")
+    check.set_defaults(command=_check)
+
+
+def _add_looking(commands: Commands) -> None:
+    status = _add(commands, "status", "show roles, queues and what was given up")
+    status.set_defaults(command=_status)
+
+    worklist = _add(commands, "worklist", "print the reading list in reading order")
+    worklist.set_defaults(command=_worklist)
+
+    study = _add(commands, "study", "print everything that happened to a study")
+    study.add_argument("uid", metavar="UID", help="Study Instance UID, or UID of the work item")
+    study.add_argument("--json", action="store_true", help="print JSON")
+    study.set_defaults(command=_study)
+
+    replay = _add(commands, "replay", "say what would become of files; nothing is stored or sent")
+    replay.add_argument("files", metavar="FILE", nargs="+", type=Path, help="DICOM files")
+    replay.add_argument("--report", type=Path, metavar="DIR", help="write the reports here")
+    replay.set_defaults(command=_replay)
+
+
+def _add_changing(commands: Commands) -> None:
+    retry = _add(commands, "retry", "send again what was given up, and what waits for its next try")
+    retry.add_argument("destination", metavar="NAME", nargs="?", help="only to this destination")
+    retry.set_defaults(command=_retry)
+
+    revert = _add(commands, "revert", "pause all effect on the list and put every priority back")
+    revert.set_defaults(command=_revert)
+
+    resume = _add(commands, "resume", "let results move the list again after `triage revert`")
+    resume.set_defaults(command=_resume)
+
+
+# Commands import what they need when they are called: `triage --help` and `triage worklist`
+# answer at once, and do not wait for a deep-learning library.
+
+
+def _demo(words: argparse.Namespace) -> int:
+    from triage.demo import demonstrate  # noqa: PLC0415 - see above
+
+    return demonstrate(
+        folder=words.folder, web_port=words.port, seed=words.seed, exit_at_end=words.exit
+    )
+
+
+def _serve(words: argparse.Namespace) -> int:
+    from triage.commands.serve import serve  # noqa: PLC0415 - see above
+
+    return serve(load_settings(words.config), words.config, words.role)
+
+
+def _check(words: argparse.Namespace) -> int:
+    from triage.commands.check import check  # noqa: PLC0415 - see above
+
+    return check(load_settings(words.config), peers=not words.no_peers)
+
+
+def _status(words: argparse.Namespace) -> int:
+    from triage.commands.look import status  # noqa: PLC0415 - see above
+
+    return status(load_settings(words.config))
+
+
+def _worklist(words: argparse.Namespace) -> int:
+    from triage.commands.look import worklist  # noqa: PLC0415 - see above
+
+    return worklist(load_settings(words.config))
+
+
+def _study(words: argparse.Namespace) -> int:
+    from triage.commands.look import study  # noqa: PLC0415 - see above
+
+    return study(load_settings(words.config), words.uid, as_json=words.json)
+
+
+def _replay(words: argparse.Namespace) -> int:
+    from triage.commands.replay import replay  # noqa: PLC0415 - see above
+
+    return replay(load_settings(words.config), words.files, words.report)
+
+
+def _retry(words: argparse.Namespace) -> int:
+    from triage.commands.change import retry  # noqa: PLC0415 - see above
+
+    return retry(load_settings(words.config), words.destination)
+
+
+def _revert(words: argparse.Namespace) -> int:
+    from triage.commands.change import revert  # noqa: PLC0415 - see above
+
+    return revert(load_settings(words.config))
+
+
+def _resume(words: argparse.Namespace) -> int:
+    from triage.commands.change import resume  # noqa: PLC0415 - see above
+
+    return resume(load_settings(words.config))

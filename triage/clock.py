@@ -1,0 +1,110 @@
+"""The clock role: what happens because time has passed (APScheduler)."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from triage.conclude import conclude_ready
+from triage.decision import place
+from triage.log import get_logger
+from triage.owners import is_dead
+from triage.store import Placement, Store
+from triage.vision.bundle import Bundle, default_bundle_folder
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from triage.settings import Settings
+    from triage.store import StandingDecision
+
+log = get_logger("clock")
+
+CLOSING_SECONDS = 0.25  # adds, on average, half of this to every report
+REAPING_SECONDS = 5
+DISK_SECONDS = 60
+ALIVE_SECONDS = 1.0
+
+
+def run(
+    settings: Settings,
+    stop: threading.Event,
+    alive: Callable[[], None],
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Run the clock until `stop` is set.
+
+    Args:
+        settings: The site's settings.
+        stop: Ends the role.
+        alive: Called every second; a supervisor replaces a role that has fallen silent.
+        ready: Called once when the clock ticks.
+    """
+    bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
+    with Store.open(settings.state_folder) as store:
+        _adopt_mode(store, settings)
+        scheduler = _scheduler(store, settings, bundle)
+        scheduler.start()
+        ready()
+        while not stop.wait(ALIVE_SECONDS):
+            alive()
+        scheduler.shutdown(wait=True)
+
+
+def place_standing(settings: Settings, stands: StandingDecision) -> Placement:
+    """Return where a decided study belongs under the site's present mode."""
+    reading_class = place(
+        stands.outcome, stands.order_priority, settings.decision.mode, spared=stands.spared
+    )
+    return Placement(reading_class, stands.reasons, stands.outcome)
+
+
+def _adopt_mode(store: Store, settings: Settings) -> None:
+    """Place what was decided under the mode of an earlier configuration as this one asks."""
+    moved = store.place_all(
+        lambda stands: place_standing(settings, stands),
+        f"mode {settings.decision.mode.value}",
+    )
+    log.info("mode in force", action="mode", mode=settings.decision.mode.value, count=moved)
+
+
+def _scheduler(store: Store, settings: Settings, bundle: Bundle) -> BackgroundScheduler:
+    # One thread: the jobs take turns, and none ever runs beside itself.
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
+
+    def every(seconds: float, job: Callable[[], None]) -> None:
+        scheduler.add_job(
+            job,
+            "interval",
+            seconds=seconds,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+
+    every(CLOSING_SECONDS, lambda: _close_and_conclude(store, settings, bundle))
+    every(REAPING_SECONDS, lambda: _reap(store, settings))
+    every(DISK_SECONDS, lambda: _watch_disk(settings))
+    return scheduler
+
+
+def _close_and_conclude(store: Store, settings: Settings, bundle: Bundle) -> None:
+    store.close_quiet(settings.studies.quiet_seconds)
+    conclude_ready(store, settings, bundle)
+
+
+def _reap(store: Store, settings: Settings) -> None:
+    images = store.reap_images(settings.worker.maximum_attempts, is_dead)
+    deliveries = store.reap_deliveries(is_dead)
+    if images or deliveries:
+        log.warning("leases ran out", action="reaped", images=images, deliveries=deliveries)
+
+
+def _watch_disk(settings: Settings) -> None:
+    free = shutil.disk_usage(settings.state_folder).free // 2**20
+    if free < 2 * settings.listener.minimum_free_megabytes:
+        log.warning("disk nearly full", action="disk", free_megabytes=free)

@@ -1,0 +1,152 @@
+"""`triage check`: everything that can be known to be wrong before the daemon starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pynetdicom import build_context
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
+from rich.console import Console
+
+from triage.delivery.association import Line, opened
+from triage.errors import TriageError
+from triage.presence import last_signs
+from triage.roles import ROLES
+from triage.store import Store
+from triage.vision.bundle import Bundle, default_bundle_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from triage.settings import Destination, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check came to; `detail` says what to do when it failed."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def check(settings: Settings, *, peers: bool) -> int:
+    """Check configuration, store, disk, bundle, ports and destinations, and print each.
+
+    Args:
+        settings: The site's settings; that they were read is the first check passed.
+        peers: Also ask every destination by C-ECHO.
+
+    Returns:
+        0 when all is well, else 1.
+    """
+    console = Console(highlight=False)
+    failed = 0
+    for finding in _findings(settings, peers=peers):
+        mark = "[green]ok[/]  " if finding.passed else "[red]FAIL[/]"
+        console.print(f"{mark} {finding.name}: ", end="")
+        console.print(finding.detail, markup=False)
+        failed += not finding.passed
+    return 1 if failed else 0
+
+
+def _findings(settings: Settings, *, peers: bool) -> Iterator[Finding]:
+    yield Finding("configuration", passed=True, detail=f"mode {settings.decision.mode.value}")
+    yield _tried("state folder", lambda: _state_folder(settings.state_folder))
+    yield _tried("database", lambda: _database(settings.state_folder))
+    yield _tried("disk", lambda: _disk(settings))
+    yield _tried("model bundle", lambda: _bundle(settings))
+    running = not all(sign.silent for sign in last_signs(settings.state_folder, ROLES))
+    for name, address, port in (
+        ("listener", settings.listener.address, settings.listener.port),
+        ("web", settings.web.address, settings.web.port),
+    ):
+        yield _tried(f"{name} port", partial(_port, name, address, port, running=running))
+    if not settings.destinations:
+        yield Finding("destinations", passed=True, detail="none: reports stay in the state folder")
+    for destination in settings.destinations if peers else ():
+        yield _tried(f"destination {destination.name}", partial(_echo, settings, destination))
+
+
+def _tried(name: str, attempt: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, passed=True, detail=attempt())
+    except TriageError as error:
+        return Finding(name, passed=False, detail=str(error))
+
+
+def _state_folder(folder: Path) -> str:
+    Store.open(folder).close()
+    probe = folder / "incoming" / f".check-{os.getpid()}"
+    try:
+        with probe.open("wb") as file:
+            file.write(b"check")
+            os.fsync(file.fileno())
+        probe.unlink()
+    except OSError as error:
+        raise TriageError(
+            f"{folder} cannot be written ({error.strerror}); mend its owner"
+        ) from error
+    return f"{folder} can be written"
+
+
+def _database(folder: Path) -> str:
+    with Store.open(folder) as store:
+        problems = store.integrity_problems()
+        counts = store.counts()
+    if problems:
+        raise TriageError(f"damaged: {problems[0]}; stop the service and restore the last backup")
+    return f"whole, {sum(counts.studies.values())} studies"
+
+
+def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(settings.state_folder).free // 2**20
+    least = settings.listener.minimum_free_megabytes
+    if free < least:
+        raise TriageError(
+            f"{free} MB free, below listener.minimum_free_megabytes = {least}: C-STORE is refused"
+            " with A700; free space or lower the limit"
+        )
+    return f"{free} MB free"
+
+
+def _bundle(settings: Settings) -> str:
+    bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
+    identity = bundle.identity
+    certified = [p.finding for p in bundle.operating_points if p.rule_out is not None]
+    scope = ", ".join(certified) or "nothing: no study will be lowered"
+    return f"{identity.name} {identity.version} ({identity.digest[:12]}), certified for {scope}"
+
+
+def _port(name: str, address: str, port: int, *, running: bool) -> str:
+    if port == 0:
+        return "any free port"
+    try:
+        with socket.create_server((address, port)):
+            return f"{address}:{port} is free"
+    except OSError as error:
+        if running:
+            return f"{address}:{port} is in use, and the service is running"
+        raise TriageError(
+            f"{address}:{port} cannot be listened on ({error.strerror}); stop what uses it or"
+            f" change {name}.port"
+        ) from error
+
+
+def _echo(settings: Settings, destination: Destination) -> str:
+    line = Line(
+        destination,
+        destination.calling_ae_title or settings.listener.ae_title,
+        settings.delivery.timeout_seconds,
+    )
+    where = f"{destination.ae_title} at {destination.address}:{destination.port}"
+    with opened(line, [build_context(Verification)]) as association:
+        if association.is_established and "Status" not in association.send_c_echo():
+            raise TriageError(f"{where} accepts associations but does not answer C-ECHO")
+    return f"{where} answers"

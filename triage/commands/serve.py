@@ -1,0 +1,35 @@
+"""`triage serve`: the daemon, or one of its roles alone."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from triage import log as logs
+from triage.errors import PermanentError
+from triage.roles import ROLES, run_role
+from triage.service import Supervisor
+from triage.store import Store
+from triage.watchdog import ServiceManager
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from triage.settings import Settings
+
+
+def serve(settings: Settings, settings_path: Path, role: str | None) -> int:
+    """Run every role under the supervisor, or one role in this process.
+
+    Returns:
+        The exit code: 0 after an orderly end.
+    """
+    if role is not None:
+        if role.partition("@")[0] not in ROLES:
+            raise PermanentError(f"there is no role {role!r}; the roles are {', '.join(ROLES)}")
+        return run_role(settings, role, os.environ)
+    logs.configure("service", settings.log)
+    # Opened once before any role starts: a folder that cannot be used is one sentence, not five.
+    Store.open(settings.state_folder).close()
+    manager = ServiceManager.from_environment(os.environ)
+    return Supervisor(settings, settings_path.resolve(), manager).run()

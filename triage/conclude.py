@@ -1,0 +1,133 @@
+"""Concluding: from what is known of a study to its place, its decision and its report.
+
+Whoever may have completed the knowledge about a study (the worker after a batch, the clock
+after a quiet time) calls this; the store sees to it that only one of them writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from triage.decision import decide, is_spared
+from triage.errors import ReportError
+from triage.filing import file_report
+from triage.log import get_logger
+from triage.store import Placement
+from triage.values import Mode, Outcome, StudyState
+
+if TYPE_CHECKING:
+    from triage.settings import Settings
+    from triage.store import ReportRecord, Store, StudySnapshot
+    from triage.values import Decision
+    from triage.vision.bundle import Bundle
+
+log = get_logger("conclude")
+
+
+def conclude_ready(store: Store, settings: Settings, bundle: Bundle) -> int:
+    """Examine every study about which something has changed.
+
+    Args:
+        store: The store.
+        settings: The site's settings.
+        bundle: The model bundle that the site uses.
+
+    Returns:
+        How many studies got a decision.
+    """
+    uids = store.studies_to_examine()
+    return sum(_examine(store, settings, bundle, uid) for uid in uids)
+
+
+def _examine(store: Store, settings: Settings, bundle: Bundle, study_instance_uid: str) -> bool:
+    snapshot = store.snapshot(study_instance_uid)
+    if _requeue_outdated(store, snapshot, bundle.identity.digest):
+        return False
+    mode = Mode.SHADOW if snapshot.paused else settings.decision.mode
+    spared = is_spared(study_instance_uid, settings.decision.undemoted_share)
+    decision = decide(
+        snapshot.evidence,
+        bundle.operating_points,
+        bundle.members,
+        bundle.identity.digest,
+        mode,
+        spared=spared,
+    )
+    if snapshot.state is StudyState.COMPLETE and snapshot.settled:
+        return _conclude(store, settings, bundle, snapshot, decision, mode, spared=spared)
+    _raise_early(store, bundle, snapshot, decision)
+    return False
+
+
+def _requeue_outdated(store: Store, snapshot: StudySnapshot, digest: str) -> bool:
+    """Have images analysed again that another bundle analysed: one report, one bundle."""
+    if snapshot.state is StudyState.DECIDED:
+        return False
+    analyses = [image.analysis for image in snapshot.evidence.images if image.analysis]
+    if all(analysis.bundle_digest == digest for analysis in analyses):
+        return False
+    return store.requeue_outdated(snapshot.evidence.study_instance_uid, digest) > 0
+
+
+def _raise_early(store: Store, bundle: Bundle, snapshot: StudySnapshot, decision: Decision) -> None:
+    """Raise a study at once when an image is suspected abnormal; anything else can wait."""
+    placement = None
+    if decision.outcome is Outcome.ABNORMAL and snapshot.state is not StudyState.DECIDED:
+        reasons = (*decision.reasons, "not all images assessed yet")
+        placement = Placement(decision.reading_class, reasons, decision.outcome)
+    store.record_examined(snapshot, placement, bundle.identity.digest)
+
+
+def _conclude(
+    store: Store,
+    settings: Settings,
+    bundle: Bundle,
+    snapshot: StudySnapshot,
+    decision: Decision,
+    mode: Mode,
+    *,
+    spared: bool,
+) -> bool:
+    decision, report = _with_report(store, settings, bundle, snapshot, decision, mode)
+    done = store.record_decision(
+        snapshot,
+        decision,
+        Placement(decision.reading_class, decision.reasons, decision.outcome),
+        report,
+        mode=mode,
+        spared=spared,
+        bundle_digest=bundle.identity.digest,
+        destinations=[destination.name for destination in settings.destinations],
+    )
+    if done:
+        log.info(
+            "study decided",
+            action="study_decided",
+            study=snapshot.evidence.study_instance_uid,
+            outcome=decision.outcome.value,
+            reading_class=decision.reading_class.name,
+            count=snapshot.decisions + 1,
+        )
+    return done
+
+
+def _with_report(
+    store: Store,
+    settings: Settings,
+    bundle: Bundle,
+    snapshot: StudySnapshot,
+    decision: Decision,
+    mode: Mode,
+) -> tuple[Decision, ReportRecord | None]:
+    """Write the report; a study without one is decided all the same, but never lowered."""
+    try:
+        return decision, file_report(store, settings, bundle, snapshot, decision, mode)
+    except ReportError as error:
+        uid = snapshot.evidence.study_instance_uid
+        log.exception("report not written", action="report_failed", study=uid)
+        decision = replace(decision, reasons=(*decision.reasons, f"no report: {error}"))
+        if decision.outcome is Outcome.ABNORMAL:
+            return decision, None
+        neutral = snapshot.evidence.order_priority.reading_class
+        return replace(decision, outcome=Outcome.NOT_ASSESSABLE, reading_class=neutral), None
