@@ -1,0 +1,45 @@
+"""The configuration: one TOML file becomes frozen settings, all checked before a socket opens.
+
+Adding a key is one field in `sections`: its default, its rule and its description drive the
+reading, the checks, and the documented example under ``deploy/``.
+"""
+
+from triage.settings.reading import load_settings, parse_settings
+from triage.settings.sections import (
+    DecisionSettings,
+    DeliverySettings,
+    Destination,
+    EligibilitySettings,
+    ListenerSettings,
+    LogLevel,
+    LogSettings,
+    Settings,
+    StudySettings,
+    UnknownSopClasses,
+    WebSettings,
+    WorkerSettings,
+    WorklistSettings,
+    default_settings,
+)
+from triage.settings.writing import example_toml, render_toml
+
+__all__ = [
+    "DecisionSettings",
+    "DeliverySettings",
+    "Destination",
+    "EligibilitySettings",
+    "ListenerSettings",
+    "LogLevel",
+    "LogSettings",
+    "Settings",
+    "StudySettings",
+    "UnknownSopClasses",
+    "WebSettings",
+    "WorkerSettings",
+    "WorklistSettings",
+    "default_settings",
+    "example_toml",
+    "load_settings",
+    "parse_settings",
+    "render_toml",
+]

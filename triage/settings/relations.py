@@ -1,0 +1,115 @@
+"""What must hold between settings, beyond the rule of each key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from triage.settings.rules import is_ip_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
+
+    from triage.settings.sections import Destination, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: the dotted key that it is about, and fault and remedy."""
+
+    key: str
+    text: str
+
+
+def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterator[Fault]:
+    """Find settings that contradict each other.
+
+    Args:
+        settings: Settings of which each value is allowed.
+        known_faults: Dotted keys that are at fault already and hold their default here; what
+            depends on them is not judged.
+
+    Yields:
+        A fault for each contradiction.
+    """
+    if not known_faults & {"delivery.first_retry_seconds", "delivery.maximum_retry_seconds"}:
+        yield from _retry_faults(settings)
+    if not known_faults & {"listener.address", "listener.port", "web.address", "web.port"}:
+        yield from _port_faults(settings)
+    if not any(key.startswith("destinations") for key in known_faults):
+        yield from _twin_faults(settings)
+        if not known_faults & {"listener.address", "listener.port"}:
+            yield from _loop_faults(settings)
+
+
+def _retry_faults(settings: Settings) -> Iterator[Fault]:
+    first, longest = settings.delivery.first_retry_seconds, settings.delivery.maximum_retry_seconds
+    if first > longest:
+        yield Fault(
+            "delivery.first_retry_seconds",
+            f"{first:g} is more than maximum_retry_seconds, {longest:g}; lower one or raise the "
+            "other",
+        )
+
+
+def _port_faults(settings: Settings) -> Iterator[Fault]:
+    listener, web = settings.listener, settings.web
+    if listener.port == web.port != 0 and (
+        _reaches(listener.address, web.address) or _reaches(web.address, listener.address)
+    ):
+        yield Fault("web.port", f"{web.port} is the listener's port too; choose another")
+
+
+def _twin_faults(settings: Settings) -> Iterator[Fault]:
+    names: dict[str, int] = {}
+    peers: dict[tuple[str, str, int], int] = {}
+    for number, destination in enumerate(settings.destinations, start=1):
+        first = names.setdefault(destination.name.lower(), number)
+        if first != number:
+            yield Fault(
+                f"destinations[{number}].name",
+                f'"{destination.name}" is the name of destinations[{first}] too; every '
+                "destination needs a name of its own",
+            )
+        first = peers.setdefault(_peer(destination), number)
+        if first != number:
+            yield Fault(
+                f"destinations[{number}].address",
+                f"is the same PACS as destinations[{first}] (AE title, address and port); it "
+                "would be sent every report twice, remove one",
+            )
+
+
+def _loop_faults(settings: Settings) -> Iterator[Fault]:
+    listener = settings.listener
+    for number, destination in enumerate(settings.destinations, start=1):
+        if destination.port == listener.port and _reaches(listener.address, destination.address):
+            yield Fault(
+                f"destinations[{number}].port",
+                f"{destination.address} port {destination.port} is this system's own listener; "
+                "reports would come back to it: give the port of the PACS",
+            )
+
+
+def _peer(destination: Destination) -> tuple[str, str, int]:
+    return destination.ae_title, destination.address.lower(), destination.port
+
+
+def _reaches(listening: str, called: str) -> bool:
+    """Return whether a call to one address arrives at a socket that listens on another.
+
+    Names other than localhost are not resolved: settings are judged without the network.
+    """
+    listening, called = (_without_name(address) for address in (listening, called))
+    if listening == called:
+        return True
+    if not (is_ip_address(listening) and is_ip_address(called)):
+        return False
+    address = ip_address(called)
+    return ip_address(listening).is_unspecified and (address.is_loopback or address.is_unspecified)
+
+
+def _without_name(address: str) -> str:
+    return "127.0.0.1" if address.lower() == "localhost" else address.lower()
