@@ -57,7 +57,7 @@ class Supervisor:
 
     Args:
         settings: The site's settings.
-        settings_path: Their file, which every role reads for itself.
+        command: Returns the command line that runs a role.
         manager: The service manager (systemd), which is told how things stand.
         monotonic: A clock that never goes back, in seconds.
     """
@@ -65,11 +65,11 @@ class Supervisor:
     def __init__(
         self,
         settings: Settings,
-        settings_path: Path,
+        command: Callable[[str], Sequence[str]],
         manager: ServiceManager,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings_path = settings_path
+        self._command = command
         self._manager = manager
         self._monotonic = monotonic
         self._children = [Child(name, role) for name, role in processes(settings)]
@@ -112,11 +112,9 @@ class Supervisor:
         beat_read, beat_write = os.pipe()
         life_read, life_write = os.pipe()
         os.set_blocking(beat_read, False)
-        config = ["--config", str(self._settings_path)]
-        command = [sys.executable, "-m", "triage", "serve", "--role", child.name, *config]
         environment = {HEARTBEAT_FD: str(beat_write), LIFELINE_FD: str(life_read)}
         child.process = subprocess.Popen(  # noqa: S603 - our own program
-            command,
+            self._command(child.name),
             env={**_without_manager(), **environment},
             pass_fds=(beat_write, life_read),
             # A Ctrl-C in a terminal is for the supervisor, which then stops in order.
@@ -162,10 +160,14 @@ class Supervisor:
                 child.process.kill()
 
     def _bury(self, child: Child, code: int) -> None:
-        """Note a death, and when the role is to live again; one that refuses ends the service."""
+        """Note a death, and when the role is to live again.
+
+        A service starts whole or not at all: whoever started it reads the role's sentence on
+        standard error. Once it has started, whatever dies is started again, without end.
+        """
         self._forget(child)
         log.error("role died", action="role_died", process=child.name, exit_code=code)
-        if code == EXIT_REFUSED and not child.was_ready:
+        if not self._told_ready:
             self._stopping = self._refused = True
             return
         now = self._monotonic()
@@ -228,6 +230,12 @@ class Supervisor:
         child.process.kill()
         child.process.wait()
         return False
+
+
+def role_command(settings_path: Path) -> Callable[[str], Sequence[str]]:
+    """Return what makes the command line of a role, which reads the settings for itself."""
+    config = ["--config", str(settings_path)]
+    return lambda role: [sys.executable, "-m", "triage", "serve", "--role", role, *config]
 
 
 def processes(settings: Settings) -> Sequence[tuple[str, Role]]:

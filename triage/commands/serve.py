@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from triage import log as logs
 from triage.errors import PermanentError
 from triage.roles import ROLES, run_role
-from triage.service import Supervisor
+from triage.service import Supervisor, role_command
 from triage.store import Store
 from triage.watchdog import ServiceManager
 
@@ -32,4 +32,4 @@ def serve(settings: Settings, settings_path: Path, role: str | None) -> int:
     # Opened once before any role starts: a folder that cannot be used is one sentence, not five.
     Store.open(settings.state_folder).close()
     manager = ServiceManager.from_environment(os.environ)
-    return Supervisor(settings, settings_path.resolve(), manager).run()
+    return Supervisor(settings, role_command(settings_path.resolve()), manager).run()
