@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from triage.decision import decide, is_spared
-from triage.errors import ReportError
+from triage.errors import ReportError, TransientError
 from triage.filing import file_report
 from triage.log import get_logger
 from triage.store import Placement
@@ -37,7 +37,20 @@ def conclude_ready(store: Store, settings: Settings, bundle: Bundle) -> int:
         How many studies got a decision.
     """
     uids = store.studies_to_examine()
-    return sum(_examine(store, settings, bundle, uid) for uid in uids)
+    return sum(_examine_alone(store, settings, bundle, uid) for uid in uids)
+
+
+def _examine_alone(
+    store: Store, settings: Settings, bundle: Bundle, study_instance_uid: str
+) -> bool:
+    """Examine one study; one that fails is looked at again, and never stops another."""
+    try:
+        return _examine(store, settings, bundle, study_instance_uid)
+    except TransientError as error:
+        log.warning("study waits", action="study_waits", study=study_instance_uid, problem=error)
+    except Exception:
+        log.exception("study not examined", action="study_failed", study=study_instance_uid)
+    return False
 
 
 def _examine(store: Store, settings: Settings, bundle: Bundle, study_instance_uid: str) -> bool:
@@ -121,12 +134,16 @@ def _with_report(
     mode: Mode,
 ) -> tuple[Decision, ReportRecord | None]:
     """Write the report; a study without one is decided all the same, but never lowered."""
+    uid = snapshot.evidence.study_instance_uid
     try:
         return decision, file_report(store, settings, bundle, snapshot, decision, mode)
-    except ReportError as error:
-        uid = snapshot.evidence.study_instance_uid
+    except TransientError:
+        raise
+    except Exception as error:
+        # Whatever a strange header did to the writing of the report: the study is decided.
         log.exception("report not written", action="report_failed", study=uid)
-        decision = replace(decision, reasons=(*decision.reasons, f"no report: {error}"))
+        why = str(error) if isinstance(error, ReportError) else "an error that the log tells"
+        decision = replace(decision, reasons=(*decision.reasons, f"no report: {why}"))
         if decision.outcome is Outcome.ABNORMAL:
             return decision, None
         neutral = snapshot.evidence.order_priority.reading_class

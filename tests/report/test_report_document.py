@@ -161,6 +161,21 @@ def test_a_later_report_names_its_predecessor(make):
     assert instance.ReferencedSOPInstanceUID == "1.2.3.4"
 
 
+def test_the_comprehensive_form_names_its_predecessor_as_that_peer_has_it(make):
+    earlier = PredecessorReference(
+        COMPREHENSIVE_3D, "2.25.11", "2.25.12", make.report_request().study_instance_uid
+    )
+    request = make.report_request(predecessor=earlier, instance_number=2)
+    report = build_report(request, [make.dx_header()])
+    (document,) = as_comprehensive(report, "2.25.13").PredecessorDocumentsSequence
+    (named,) = document.ReferencedSeriesSequence[0].ReferencedSOPSequence
+    assert named.ReferencedSOPClassUID == COMPREHENSIVE
+    assert named.ReferencedSOPInstanceUID == uids.comprehensive_report_uid("2.25.11")
+    (untouched,) = report.PredecessorDocumentsSequence
+    kept = untouched.ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert kept.ReferencedSOPInstanceUID == "2.25.11"
+
+
 def test_a_first_report_names_no_predecessor(make):
     report = build_report(make.report_request(), [make.dx_header()])
     assert "PredecessorDocumentsSequence" not in report

@@ -38,7 +38,11 @@ from triage.report.inherited import (
 )
 from triage.report.library import library_headers
 from triage.report.source import SourceHeader
-from triage.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from triage.uids import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    comprehensive_report_uid,
+)
 from triage.values import ImageState
 
 if TYPE_CHECKING:
@@ -92,13 +96,27 @@ def build_report(
 def as_comprehensive(report: Dataset, sop_instance_uid: str) -> Dataset:
     """The same report as a Comprehensive SR, for a peer that refuses Comprehensive 3D SR.
 
+    Such a peer has the earlier reports of the study as Comprehensive SR too, so that the
+    predecessors are named as what it has.
+
     Args:
         report: What `build_report` made; it is not changed.
         sop_instance_uid: SOP Instance UID of the new object: another object, another UID.
     """
     copy = deepcopy(report)
     _identify(copy, ComprehensiveSRStorage, sop_instance_uid)
+    for document in copy.get("PredecessorDocumentsSequence", []):
+        for series in document.ReferencedSeriesSequence:
+            for earlier in series.ReferencedSOPSequence:
+                _name_as_comprehensive(earlier)
     return copy
+
+
+def _name_as_comprehensive(earlier: Dataset) -> None:
+    if earlier.ReferencedSOPClassUID == Comprehensive3DSRStorage:
+        earlier.ReferencedSOPClassUID = ComprehensiveSRStorage
+        stored_as = comprehensive_report_uid(earlier.ReferencedSOPInstanceUID)
+        earlier.ReferencedSOPInstanceUID = UID(stored_as)
 
 
 def write_part10(report: Dataset) -> bytes:
