@@ -1,0 +1,125 @@
+"""The same list and the same histories as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from triage.web.site import site_of
+from triage.web.view import row_view
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from triage.store import InstanceRecord
+    from triage.values import RankedEntry
+    from triage.web.site import Site
+
+
+async def worklist(request: Request) -> Response:
+    """The reading list, in reading order."""
+    return JSONResponse(await run_in_threadpool(_worklist, site_of(request)))
+
+
+async def study(request: Request) -> Response:
+    """One study's place on the list and its whole history."""
+    uid = request.path_params["work_item_uid"]
+    found = await run_in_threadpool(_study, site_of(request), uid)
+    if found is None:
+        raise HTTPException(404, "This study is not on the list.")
+    return JSONResponse(found)
+
+
+def _worklist(site: Site) -> dict[str, Any]:
+    page = site.page_facts()
+    ranked = site.ranked()
+    return {
+        "label": page.label,
+        "as_of": page.now.isoformat(),
+        "mode": page.mode.value,
+        "paused": page.paused,
+        "algorithm": _plain(page.identity),
+        "entries": [_entry(item, show_patient=site.show_patient) for item in ranked],
+    }
+
+
+def _study(site: Site, work_item_uid: str) -> dict[str, Any] | None:
+    place = site.place(work_item_uid)
+    record = site.record(work_item_uid)
+    if place is None or record is None:
+        return None
+    return {
+        "entry": _entry(place.row.ranked, show_patient=site.show_patient),
+        "instances": [_instance(image) for image in record.instances],
+        "decisions": _plain(record.decisions),
+        "deliveries": _plain(record.deliveries),
+        "priority_changes": _plain(record.priority_changes),
+    }
+
+
+def _entry(ranked: RankedEntry, *, show_patient: bool) -> dict[str, Any]:
+    entry = ranked.entry
+    row = row_view(ranked, show_patient=show_patient)
+    patient = None
+    if show_patient:
+        patient = {
+            "name": entry.patient_name,
+            "id": entry.patient_id,
+            "birth_date": row.patient.birth_date,
+            "sex": entry.patient_sex,
+        }
+    return {
+        "position": ranked.position,
+        "priority": ranked.effective_priority.value,
+        "reading_class": _class_name(ranked.effective_class),
+        "order_priority": entry.order_priority.value,
+        "outcome": entry.outcome.value if entry.outcome else None,
+        "reasons": list(entry.reasons),
+        "arrived_at": entry.arrived_at.isoformat(),
+        "waited_seconds": ranked.waited_seconds,
+        "cap_seconds": ranked.cap_seconds,
+        "overdue": row.overdue,
+        "patient": patient,
+        "accession_number": entry.accession_number,
+        "study_description": entry.study_description,
+        "study_date": row.study_date,
+        "image_count": entry.image_count,
+        "study_state": entry.study_state.value,
+        "report_uids": list(entry.report_uids),
+        "work_item_uid": entry.work_item_uid,
+        "study_instance_uid": entry.study_instance_uid,
+        "changed_at": entry.changed_at.isoformat(),
+    }
+
+
+def _instance(image: InstanceRecord) -> dict[str, Any]:
+    """Return one image without the facts of its header, which hold the patient's identity."""
+    told: dict[str, Any] = {
+        field.name: _plain(getattr(image, field.name))
+        for field in dataclasses.fields(image)
+        if field.name not in ("facts", "path", "thumbnail")
+    }
+    return {**told, "modality": image.facts.modality, "view_position": image.facts.view_position}
+
+
+def _class_name(member: IntEnum) -> str:
+    return member.name.lower().replace("_", "-")
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON is what it is
+    """Return what JSON can carry of a frozen value."""
+    if dataclasses.is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, IntEnum):
+        return _class_name(value)
+    if isinstance(value, Enum):
+        return value.value
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,164 @@
+"""The web application: routes, headers, and what is answered when something is wrong."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from triage.errors import TriageError
+from triage.store import utc_now
+from triage.web import api, health, pages
+from triage.web.events import ChangeFeed
+from triage.web.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from triage.settings import Settings
+    from triage.store import Store
+    from triage.web.algorithm import Algorithm
+
+_STATIC = Path(__file__).parent / "static"
+_ROUTES = (
+    Route("/", pages.worklist),
+    Route("/fragment", pages.worklist_fragment),
+    Route("/events", pages.events),
+    Route("/studies/{work_item_uid}", pages.study),
+    Route("/studies/{work_item_uid}/fragment", pages.study_fragment),
+    Route("/studies/{work_item_uid}/thumbnail", pages.thumbnail),
+    Route("/studies/{work_item_uid}/thumbnails/{number:int}", pages.thumbnail),
+    Route("/api/worklist", api.worklist),
+    Route("/api/studies/{work_item_uid}", api.study),
+    Route("/health/live", health.live),
+    Route("/health/ready", health.ready),
+    Route("/metrics", health.metrics),
+)
+_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_TITLES: Mapping[int, str] = {
+    404: "Not found",
+    405: "Not possible",
+    503: "Not available at the moment",
+}
+# What Starlette says of its own accord, as a sentence for a person.
+_SENTENCES: Mapping[str, str] = {
+    "Not Found": "There is nothing at this address.",
+    "Method Not Allowed": "This address can only be read.",
+}
+
+
+def create_app(
+    store: Store,
+    settings: Settings,
+    clock: Callable[[], datetime] = utc_now,
+    *,
+    known_algorithm: Callable[[], Algorithm | None] = lambda: None,
+    silent_roles: Callable[[], Sequence[str]] = tuple,
+) -> Starlette:
+    """Build the application of one site.
+
+    Args:
+        store: Where everything is read from.
+        settings: The site's configuration.
+        clock: Returns the present time, aware and in UTC.
+        known_algorithm: Returns the bundle in use, None as long as it is not known.
+        silent_roles: Names the processes that should run and give no sign of life.
+    """
+    site = Site(store, settings, clock, ChangeFeed(store), known_algorithm, silent_roles)
+    app = Starlette(
+        routes=[*_ROUTES, Mount("/static", StaticFiles(directory=_STATIC))],
+        middleware=[Middleware(GuardedHeaders)],
+        exception_handlers={
+            HTTPException: _refused,
+            TriageError: _unavailable,
+            Exception: _broken,
+        },
+        lifespan=_lifespan,
+    )
+    app.state.site = site
+    app.state.templates = pages.make_templates()
+    app.state.list_fragment = pages.ListFragment(site, app.state.templates)
+    app.state.registry = health.make_registry(site)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    feed = app.state.site.feed
+    feed.start()
+    try:
+        yield
+    finally:
+        feed.close()
+        feed.join()
+
+
+class GuardedHeaders:
+    """Adds to every answer what keeps browsers from leaking or keeping patient data."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and its answer back with our headers."""
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                # Style and script hold no data, and are asked for again with every page.
+                static = scope["path"].startswith("/static/")
+                headers["Cache-Control"] = "no-cache" if static else "no-store"
+            await send(message)
+
+        await self._app(scope, receive, send_guarded if scope["type"] == "http" else send)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    refused = cast("HTTPException", error)  # Starlette's handlers take any exception
+    status = refused.status_code
+    sentence = _SENTENCES.get(refused.detail, refused.detail)
+    return _plain(request, status, sentence, refused.headers)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    return _plain(request, 503, f"{error}.", {"Retry-After": "5"})
+
+
+async def _broken(request: Request, _error: Exception) -> Response:
+    sentence = "The service met a fault of its own; it is in the log. Read from the PACS meanwhile."
+    return _plain(request, 500, sentence)
+
+
+def _plain(
+    request: Request, status: int, sentence: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    sentence = sentence[:1].upper() + sentence[1:]
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"error": sentence}, status, headers)
+    title = _TITLES.get(status, "Something is wrong")
+    template = request.app.state.templates.get_template("plain.html")
+    return HTMLResponse(template.render(title=title, sentence=sentence), status, headers)

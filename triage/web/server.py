@@ -1,0 +1,141 @@
+"""The web role: the page, JSON, health and metrics on one port, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from triage.errors import PermanentError, TransientError
+from triage.log import get_logger
+from triage.presence import last_signs
+from triage.store import Store, utc_now
+from triage.web.algorithm import reading_algorithm
+from triage.web.app import create_app
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from starlette.applications import Starlette
+
+    from triage.settings import Settings
+    from triage.web.algorithm import Algorithm
+
+_POLL_SECONDS = 0.2
+_DRAIN_SECONDS = 2  # answers that are on their way may take this long once we stop
+# Whoever asks for readiness has the web's own sign of life in the answer.
+_WATCHED_ROLES = ("listener", "worker", "clock", "courier")
+_BACKLOG = 128
+
+_log = get_logger("web")
+
+
+def run(
+    settings: Settings,
+    stop: threading.Event,
+    alive: Callable[[], None],
+    ready: Callable[[int], None] | None = None,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    known_algorithm: Callable[[], Algorithm | None] | None = None,
+) -> None:
+    """Serve the page until `stop` is set.
+
+    Args:
+        settings: The site's configuration.
+        stop: Ends the role; open event streams are closed, other answers are finished.
+        alive: Called several times a second while the event loop turns.
+        ready: Called once with the port, when requests are answered.
+        clock: Returns the present time, aware and in UTC.
+        known_algorithm: Returns the bundle in use; None has it read from the settings.
+
+    Raises:
+        TriageError: The address cannot be listened on, or the store cannot be used.
+    """
+    listening = listen(settings.web.address, settings.web.port)
+    port = int(listening.getsockname()[1])
+    with contextlib.closing(listening), Store.open(settings.state_folder, clock) as store:
+        app = create_app(
+            store,
+            settings,
+            clock,
+            known_algorithm=known_algorithm or reading_algorithm(settings.worker.bundle),
+            silent_roles=functools.partial(silent_roles, settings.state_folder),
+        )
+        _log.info("page is served", action="web_started", port=port)
+        asyncio.run(_serve(app, listening, stop, alive, ready))
+    _log.info("page is closed", action="web_stopped", port=port)
+
+
+def silent_roles(state_folder: Path) -> tuple[str, ...]:
+    """Return the roles that have given no sign of life lately."""
+    return tuple(sign.role for sign in last_signs(state_folder, _WATCHED_ROLES) if sign.silent)
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """Return a socket that listens where the configuration says.
+
+    Raises:
+        PermanentError: Nobody may listen there; the message names the key to change.
+    """
+    try:
+        family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (while")[0]  # Python repeats the address there
+        raise PermanentError(
+            f"the page cannot be served at {address} port {port} ({reason}); stop what"
+            " uses that port, or set web.address or web.port in the configuration"
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without its own signal handlers: signals belong to the role, which sets `stop`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+async def _serve(
+    app: Starlette,
+    listening: socket.socket,
+    stop: threading.Event,
+    alive: Callable[[], None],
+    ready: Callable[[int], None] | None,
+) -> None:
+    port = int(listening.getsockname()[1])
+    server = _Server(_config(app))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not stop.is_set() and not serving.done():
+        await asyncio.wait({serving}, timeout=_POLL_SECONDS)
+        alive()
+        if ready is not None and server.started:
+            ready(port)
+            ready = None
+    # An event stream has no end of its own: without this the drain would always run out.
+    app.state.site.feed.close()
+    server.should_exit = True
+    await serving
+    if not stop.is_set():
+        raise TransientError("the web server ended by itself; the log says why")
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        lifespan="on",
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        ws="none",
+    )

@@ -1,0 +1,221 @@
+"""A study's page: pure, from its record to films, scores, deliveries and a history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from triage.values import Analysis, DeliveryState, GateResult, ImageState, OperatingPoint, Score
+from triage.web.view import thumbnail_version
+from triage.worklist.words import CLASS_TITLES, OUTCOME_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from triage.store import DecisionRecord, DeliveryRecord, InstanceRecord, StudyRecord
+    from triage.web.algorithm import Algorithm
+
+IMAGE_WORDS: Mapping[ImageState, str] = {
+    ImageState.QUEUED: "Waiting for analysis",
+    ImageState.CLAIMED: "Being analysed",
+    ImageState.ANALYSED: "Analysed",
+    ImageState.SET_ASIDE: "Set aside: could not be analysed",
+    ImageState.NOT_ELIGIBLE: "Not analysed: no model takes it",
+    ImageState.HEADER_ONLY: "Kept as a header only",
+}
+DELIVERY_WORDS: Mapping[DeliveryState, str] = {
+    DeliveryState.PENDING: "Waiting to be sent",
+    DeliveryState.SENDING: "Being sent",
+    DeliveryState.STORED: "Stored",
+    DeliveryState.DEAD: "Given up",
+}
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """What the models of the bundle say about one finding in one image.
+
+    Attributes:
+        title: The finding in words.
+        probabilities: Calibrated probability by each member, in [0, 1].
+        mean: Their mean.
+        point: The thresholds; None when the scores come from a bundle that is not in use.
+        verdict: "flagged", "ruled-out", "neither", or "unknown" without thresholds.
+    """
+
+    title: str
+    probabilities: tuple[float, ...]
+    mean: float
+    point: OperatingPoint | None
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilmView:
+    """One received image or object.
+
+    Attributes:
+        number: Its place in the record, from 0: the address of its thumbnail.
+        instance: Its record.
+        state: Its state in words.
+        thumbnail_version: Empty while there is no thumbnail.
+        gates: Gate results, failed ones first.
+        findings: Scores.
+    """
+
+    number: int
+    instance: InstanceRecord
+    state: str
+    thumbnail_version: str
+    gates: tuple[GateResult, ...]
+    findings: tuple[FindingView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the study; `trouble` asks for somebody's attention."""
+
+    at: datetime
+    what: str
+    detail: str = ""
+    trouble: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One report on its way to one destination."""
+
+    delivery: DeliveryRecord
+    state: str
+    trouble: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StudyView:
+    """All that the study page shows below the patient."""
+
+    films: tuple[FilmView, ...]
+    others: tuple[FilmView, ...]
+    deliveries: tuple[DeliveryView, ...]
+    history: tuple[Event, ...]
+    decision: DecisionRecord | None
+
+
+def study_view(record: StudyRecord, algorithm: Algorithm | None) -> StudyView:
+    """Lay out a study's record; the history runs from the newest event to the oldest."""
+    films = [_film(number, found, algorithm) for number, found in enumerate(record.instances)]
+    films.sort(key=lambda film: film.instance.superseded)
+    return StudyView(
+        films=tuple(film for film in films if film.instance.state is not ImageState.HEADER_ONLY),
+        others=tuple(film for film in films if film.instance.state is ImageState.HEADER_ONLY),
+        deliveries=tuple(_delivery(found) for found in record.deliveries),
+        history=_history(record),
+        decision=record.decisions[-1] if record.decisions else None,
+    )
+
+
+def _film(number: int, instance: InstanceRecord, algorithm: Algorithm | None) -> FilmView:
+    analysis = instance.analysis
+    return FilmView(
+        number=number,
+        instance=instance,
+        state=IMAGE_WORDS[instance.state],
+        thumbnail_version=thumbnail_version(instance.thumbnail),
+        gates=() if analysis is None else _failed_first(analysis),
+        findings=() if analysis is None else _findings(analysis, algorithm),
+    )
+
+
+def _failed_first(analysis: Analysis) -> tuple[GateResult, ...]:
+    return tuple(sorted(analysis.gates, key=lambda gate: gate.passed))
+
+
+def _findings(analysis: Analysis, algorithm: Algorithm | None) -> tuple[FindingView, ...]:
+    by_finding: dict[str, list[Score]] = {}
+    for score in analysis.scores:
+        by_finding.setdefault(score.finding, []).append(score)
+    return tuple(
+        _finding(name, scores, analysis.bundle_digest, algorithm)
+        for name, scores in by_finding.items()
+    )
+
+
+def _finding(
+    name: str, scores: list[Score], bundle_digest: str, algorithm: Algorithm | None
+) -> FindingView:
+    point = algorithm.point(name, bundle_digest) if algorithm else None
+    return FindingView(
+        title=algorithm.title(name) if algorithm else name,
+        probabilities=tuple(score.probability for score in scores),
+        mean=fmean(score.probability for score in scores),
+        point=point,
+        verdict=_verdict([score.raw for score in scores], point),
+    )
+
+
+def _verdict(raw: list[float], point: OperatingPoint | None) -> str:
+    if point is None:
+        return "unknown"
+    if fmean(raw) >= point.flag:
+        return "flagged"
+    if point.rule_out is not None and max(raw) < point.rule_out:
+        return "ruled-out"
+    return "neither"
+
+
+def _delivery(delivery: DeliveryRecord) -> DeliveryView:
+    failing = bool(delivery.problem) and delivery.state is not DeliveryState.STORED
+    return DeliveryView(
+        delivery=delivery,
+        state=DELIVERY_WORDS[delivery.state],
+        trouble=failing or delivery.state is DeliveryState.DEAD,
+    )
+
+
+def _history(record: StudyRecord) -> tuple[Event, ...]:
+    """Return what happened, newest first; of one moment, what followed comes before its cause."""
+    return tuple(sorted(_events(record), key=lambda event: event.at)[::-1])
+
+
+def _events(record: StudyRecord) -> Iterator[Event]:
+    for number, instance in enumerate(record.instances, start=1):
+        yield from _image_events(number, instance)
+    for decided in record.decisions:
+        yield from _decision_events(decided)
+    for delivery in record.deliveries:
+        if delivery.stored_at is not None:
+            yield Event(delivery.stored_at, f"Report stored at {delivery.destination}")
+    for change in record.priority_changes:
+        after = CLASS_TITLES[change.class_after]
+        if change.class_before is None:
+            yield Event(change.changed_at, f"On the list, under {after}")
+        else:
+            before = CLASS_TITLES[change.class_before]
+            yield Event(change.changed_at, f"Moved from {before} to {after}", change.reason)
+
+
+def _image_events(number: int, instance: InstanceRecord) -> Iterator[Event]:
+    what = "Object" if instance.state is ImageState.HEADER_ONLY else f"Image {number}"
+    size = f"{instance.size_bytes / _MEGABYTE:.1f} MB"
+    detail = f"{instance.facts.modality} from {instance.calling_ae_title}, {size}".strip()
+    again = "" if instance.version == 1 else f", version {instance.version}"
+    yield Event(instance.received_at, f"{what} received{again}", detail)
+    if instance.analysed_at is not None:
+        failed = instance.analysis.failed_gates if instance.analysis else ()
+        doubt = f"{len(failed)} gate{'s'[: len(failed) != 1]} failed" if failed else ""
+        yield Event(instance.analysed_at, f"{what} analysed", doubt)
+
+
+def _decision_events(decided: DecisionRecord) -> Iterator[Event]:
+    decision = decided.decision
+    told = [*decision.reasons, f"{decided.mode.value} mode"]
+    if decided.spared:
+        told.append("left in place for the audit share")
+    what = f"Decision {decided.number}: {OUTCOME_WORDS[decision.outcome].lower()}"
+    yield Event(decided.decided_at, what, "; ".join(told))
+    if decided.report is not None:
+        uid = decided.report.sop_instance_uid
+        yield Event(decided.report.created_at, "Report written", uid)
