@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,9 @@ def _adopt_mode(store: Store, settings: Settings) -> None:
 
 
 def _scheduler(store: Store, settings: Settings, bundle: Bundle) -> BackgroundScheduler:
-    # One thread: the jobs take turns, and none ever runs beside itself.
+    # One thread: the jobs take turns, and none ever runs beside itself. A turn that comes while
+    # the one before is still at work is left out, as it should be: no warning about that.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
 
     def every(seconds: float, job: Callable[[], None]) -> None:

@@ -20,10 +20,15 @@ def is_dead(owner: str) -> bool:
     rest, _, number = owner.rpartition("-")
     if not number.isdigit() or not rest.endswith(f"-{socket.gethostname()}"):
         return False
+    return not process_exists(int(number))
+
+
+def process_exists(pid: int) -> bool:
+    """Whether this machine has a process of this number."""
     try:
-        os.kill(int(number), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return False
+    except PermissionError:  # it is there, and not ours
+        return True
+    return True

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from triage.owners import is_dead, owner_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
@@ -21,23 +23,31 @@ SILENT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A role's last sign of life."""
+    """A role's last sign of life.
+
+    Attributes:
+        role: The role.
+        pid: Its process; 0 when it never gave a sign.
+        age_seconds: How old the sign is.
+        gone: Whether its process is known to be no more.
+    """
 
     role: str
     pid: int
     age_seconds: float
+    gone: bool
 
     @property
     def silent(self) -> bool:
-        """Whether the role has been silent for too long."""
-        return self.age_seconds > SILENT_SECONDS
+        """Whether the role is gone, or has been silent for too long."""
+        return self.gone or self.age_seconds > SILENT_SECONDS
 
 
 def sign(state_folder: Path, role: str) -> None:
     """Leave a sign of life of this process."""
     path = _path(state_folder, role)
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps({"pid": os.getpid()}))
+    temporary.write_text(json.dumps({"pid": os.getpid(), "owner": owner_name(role)}))
     temporary.replace(path)
 
 
@@ -66,9 +76,10 @@ def _last_sign(state_folder: Path, role: str) -> Sign:
     path = _path(state_folder, role)
     try:
         age = max(0.0, time.time() - path.stat().st_mtime)
-        return Sign(role, int(json.loads(path.read_text())["pid"]), age)
+        found = json.loads(path.read_text())
+        return Sign(role, int(found["pid"]), age, is_dead(found["owner"]))
     except (OSError, ValueError, KeyError):
-        return Sign(role, 0, float("inf"))
+        return Sign(role, 0, float("inf"), gone=True)
 
 
 def _path(state_folder: Path, role: str) -> Path:

@@ -245,8 +245,8 @@ def serve(morning):
     """Return a function that starts the web role for the morning's site."""
     running: list[RunningWeb] = []
 
-    def start(*, known_algorithm=lambda: ALGORITHM, **web) -> RunningWeb:
-        details = {"known_algorithm": known_algorithm, "clock": morning.clock}
+    def start(*, algorithm=ALGORITHM, **web) -> RunningWeb:
+        details = {"read": lambda _folder: algorithm, "clock": morning.clock}
         started = RunningWeb(morning.settings(**web), **details).start()
         running.append(started)
         return started

@@ -399,7 +399,7 @@ def test_a_port_that_is_taken_is_a_sentence_that_names_the_key(morning):
 
 def test_a_bundle_that_cannot_be_read_leaves_the_page_without_its_name(morning, serve):
     morning.receive()
-    with serve(known_algorithm=lambda: None).client() as client:
+    with serve(algorithm=None).client() as client:
         answer = client.get("/")
     assert answer.status_code == 200
     assert "Not for diagnosis" in answer.text

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from triage.errors import TriageError
+from triage.errors import BundleError
 from triage.log import get_logger
+from triage.vision.bundle import Bundle, default_bundle_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from multiprocessing.connection import Connection
     from pathlib import Path
 
     from triage.values import BundleIdentity, FindingDefinition, OperatingPoint
@@ -45,53 +42,19 @@ class Algorithm:
         return next((point for point in self.points if point.finding == finding), None)
 
 
-def reading_algorithm(folder: Path | None) -> Callable[[], Algorithm | None]:
-    """Begin to read a bundle, and return a function that tells what is known of it by now.
-
-    Reading a bundle takes the deep-learning library: it happens in a process of its own that
-    ends afterwards, so that the page answers at once, stays small, and stops at once.
+def read_algorithm(folder: Path | None) -> Algorithm | None:
+    """Read what pages tell about a bundle.
 
     Args:
         folder: The bundle; None for the one that comes along.
 
     Returns:
-        A function that returns None until the bundle is read, and when it cannot be.
+        None when the bundle cannot be read: workers refuse it, loudly; the page only goes
+        without its name.
     """
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    context.Process(target=_send_algorithm, args=(folder, sender), daemon=True).start()
-    sender.close()
-    known: list[Algorithm] = []
-    threading.Thread(target=_receive_algorithm, args=(receiver, known), daemon=True).start()
-    return lambda: known[0] if known else None
-
-
-def read_algorithm(folder: Path | None) -> Algorithm:
-    """Read what pages tell about a bundle; None is the one that comes along.
-
-    Raises:
-        BundleError: The bundle is missing, damaged or contradicts itself.
-    """
-    from triage.vision.bundle import Bundle, default_bundle_folder  # noqa: PLC0415 - see above
-
-    bundle = Bundle.load(folder or default_bundle_folder())
+    try:
+        bundle = Bundle.load(folder or default_bundle_folder())
+    except BundleError as error:
+        _log.warning("bundle cannot be named", action="bundle_unread", problem=error)
+        return None
     return Algorithm(bundle.identity, bundle.findings, bundle.operating_points)
-
-
-def _send_algorithm(folder: Path | None, sender: Connection) -> None:
-    try:
-        sender.send(read_algorithm(folder))
-    except TriageError as error:
-        sender.send(str(error))
-
-
-def _receive_algorithm(receiver: Connection, known: list[Algorithm]) -> None:
-    try:
-        answer = receiver.recv()
-    except EOFError:
-        answer = "the process that reads it ended early"
-    if isinstance(answer, Algorithm):
-        known.append(answer)
-    else:
-        # Workers refuse such a bundle, loudly; the page only goes without its name.
-        _log.warning("bundle cannot be named", action="bundle_unread", problem=answer)

@@ -75,7 +75,7 @@ def create_app(
     settings: Settings,
     clock: Callable[[], datetime] = utc_now,
     *,
-    known_algorithm: Callable[[], Algorithm | None] = lambda: None,
+    algorithm: Algorithm | None = None,
     silent_roles: Callable[[], Sequence[str]] = tuple,
 ) -> Starlette:
     """Build the application of one site.
@@ -84,10 +84,10 @@ def create_app(
         store: Where everything is read from.
         settings: The site's configuration.
         clock: Returns the present time, aware and in UTC.
-        known_algorithm: Returns the bundle in use, None as long as it is not known.
+        algorithm: The bundle in use, None when it cannot be read.
         silent_roles: Names the processes that should run and give no sign of life.
     """
-    site = Site(store, settings, clock, ChangeFeed(store), known_algorithm, silent_roles)
+    site = Site(store, settings, clock, ChangeFeed(store), algorithm, silent_roles)
     app = Starlette(
         routes=[*_ROUTES, Mount("/static", StaticFiles(directory=_STATIC))],
         middleware=[Middleware(GuardedHeaders)],

@@ -14,7 +14,7 @@ from triage.errors import PermanentError, TransientError
 from triage.log import get_logger
 from triage.presence import last_signs
 from triage.store import Store, utc_now
-from triage.web.algorithm import reading_algorithm
+from triage.web.algorithm import read_algorithm
 from triage.web.app import create_app
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(
     ready: Callable[[int], None] | None = None,
     *,
     clock: Callable[[], datetime] = utc_now,
-    known_algorithm: Callable[[], Algorithm | None] | None = None,
+    read: Callable[[Path | None], Algorithm | None] = read_algorithm,
 ) -> None:
     """Serve the page until `stop` is set.
 
@@ -54,7 +54,7 @@ def run(
         alive: Called several times a second while the event loop turns.
         ready: Called once with the port, when requests are answered.
         clock: Returns the present time, aware and in UTC.
-        known_algorithm: Returns the bundle in use; None has it read from the settings.
+        read: Reads what the pages tell about the bundle in a folder.
 
     Raises:
         TriageError: The address cannot be listened on, or the store cannot be used.
@@ -66,7 +66,7 @@ def run(
             store,
             settings,
             clock,
-            known_algorithm=known_algorithm or reading_algorithm(settings.worker.bundle),
+            algorithm=read(settings.worker.bundle),
             silent_roles=functools.partial(silent_roles, settings.state_folder),
         )
         _log.info("page is served", action="web_started", port=port)

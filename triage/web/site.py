@@ -44,7 +44,7 @@ class Site:
         settings: The site's configuration.
         clock: Returns the present time, aware and in UTC.
         feed: Tells that something has changed.
-        known_algorithm: Returns the bundle in use, None as long as it is not known.
+        algorithm: The bundle in use, None when it cannot be read.
         silent_roles: Names the processes that should run and give no sign of life.
     """
 
@@ -52,13 +52,8 @@ class Site:
     settings: Settings
     clock: Callable[[], datetime]
     feed: ChangeFeed
-    known_algorithm: Callable[[], Algorithm | None]
+    algorithm: Algorithm | None
     silent_roles: Callable[[], Sequence[str]]
-
-    @property
-    def algorithm(self) -> Algorithm | None:
-        """The bundle in use, None as long as it is not known."""
-        return self.known_algorithm()
 
     @property
     def show_patient(self) -> bool:
