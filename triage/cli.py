@@ -100,6 +100,9 @@ def _add_running(commands: Commands) -> None:
     serve.add_argument("--role", metavar="ROLE", help="run one role alone in this process")
     serve.set_defaults(command=_serve)
 
+    example = _add(commands, "example", "print a configuration with every key explained")
+    example.set_defaults(command=_example)
+
     check = _add(commands, "check", "look for everything that would keep the daemon from working")
     check.add_argument("--no-peers", action="store_true", help="do not ask destinations by C-ECHO")
     check.set_defaults(command=_check)
@@ -118,7 +121,7 @@ def _add_looking(commands: Commands) -> None:
     study.set_defaults(command=_study)
 
     replay = _add(commands, "replay", "say what would become of files; nothing is stored or sent")
-    replay.add_argument("files", metavar="FILE", nargs="+", type=Path, help="DICOM files")
+    replay.add_argument("files", metavar="FILE", nargs="+", type=Path, help="files or folders")
     replay.add_argument("--report", type=Path, metavar="DIR", help="write the reports here")
     replay.set_defaults(command=_replay)
 
@@ -151,6 +154,13 @@ def _serve(words: argparse.Namespace) -> int:
     from triage.commands.serve import serve  # noqa: PLC0415 - see above
 
     return serve(load_settings(words.config), words.config, words.role)
+
+
+def _example(_words: argparse.Namespace) -> int:
+    from triage.settings import example_toml  # noqa: PLC0415 - see above
+
+    sys.stdout.write(example_toml())
+    return 0
 
 
 def _check(words: argparse.Namespace) -> int:

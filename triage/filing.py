@@ -10,6 +10,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
+from triage.errors import TransientError
 from triage.intake.spool import write_durably
 from triage.report import PredecessorReference, ReportRequest, build_report, write_part10
 from triage.store import ReportRecord
@@ -17,13 +18,13 @@ from triage.uids import report_series_uid, report_uid
 from triage.values import ImageState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
     from triage.settings import Settings
     from triage.store import Store, StudySnapshot
-    from triage.values import Decision, HeaderFacts, Mode
+    from triage.values import Decision, HeaderFacts, Mode, StudyEvidence
     from triage.vision.bundle import Bundle
 
 SERIES_NUMBER = 9901  # far from what modalities and viewers number
@@ -66,34 +67,75 @@ def file_report(
 
     Raises:
         ReportError: No report can be made of this study.
-        OSError: The file cannot be written now.
+        TransientError: The file cannot be written now.
     """
-    request = _request(bundle, snapshot, decision, mode, store.clock())
-    sources = list(_sources(settings.state_folder, snapshot))
-    report = build_report(request, sources)
-    name = f"{request.sop_instance_uid}.dcm"
-    path = settings.state_folder / "reports" / name
-    write_durably(path, write_part10(report))
+    now = store.clock()
+    sources = {
+        uid: (settings.state_folder / path, snapshot.facts[uid])
+        for uid, path in snapshot.paths.items()
+    }
+    report = build_study_report(
+        bundle,
+        snapshot.evidence,
+        decision,
+        mode,
+        sources,
+        now,
+        number=snapshot.decisions + 1,
+        predecessor=_predecessor(snapshot),
+    )
+    name = f"reports/{report.SOPInstanceUID}.dcm"
+    try:
+        write_durably(settings.state_folder / name, write_part10(report))
+    except OSError as error:
+        raise TransientError(
+            f"a report cannot be written to {settings.state_folder}: {error.strerror}; free space"
+            " or mend the folder's owner, the study is decided then"
+        ) from error
     return ReportRecord(
-        sop_instance_uid=request.sop_instance_uid,
+        sop_instance_uid=str(report.SOPInstanceUID),
         sop_class_uid=str(report.SOPClassUID),
-        series_instance_uid=request.series_instance_uid,
-        path=f"reports/{name}",
-        created_at=request.created_at,
+        series_instance_uid=str(report.SeriesInstanceUID),
+        path=name,
+        created_at=now,
     )
 
 
-def _request(
-    bundle: Bundle, snapshot: StudySnapshot, decision: Decision, mode: Mode, now: datetime
-) -> ReportRequest:
-    uid = snapshot.evidence.study_instance_uid
-    number = snapshot.decisions + 1
-    return ReportRequest(
+def build_study_report(
+    bundle: Bundle,
+    evidence: StudyEvidence,
+    decision: Decision,
+    mode: Mode,
+    sources: Mapping[str, tuple[Path, HeaderFacts]],
+    now: datetime,
+    *,
+    number: int = 1,
+    predecessor: PredecessorReference | None = None,
+) -> Dataset:
+    """Build the report of a decision from the headers of the study's images.
+
+    Args:
+        bundle: The bundle that the analyses are of.
+        evidence: What the decision was made from.
+        decision: The decision.
+        mode: The mode it was made under.
+        sources: File and header facts of each image, by SOP Instance UID.
+        now: When the decision was made.
+        number: 1 for the study's first decision.
+        predecessor: The report that this one replaces.
+
+    Returns:
+        A Comprehensive 3D SR.
+
+    Raises:
+        ReportError: No report can be made of this study.
+    """
+    uid = evidence.study_instance_uid
+    images = tuple(one for one in evidence.images if one.state is not ImageState.HEADER_ONLY)
+    request = ReportRequest(
         study_instance_uid=uid,
         decision=decision,
-        images=tuple(
-            image for image in snapshot.evidence.images if image.state is not ImageState.HEADER_ONLY
-        ),
+        images=images,
         findings=bundle.findings,
         operating_points=bundle.operating_points,
         algorithm=bundle.identity,
@@ -103,29 +145,21 @@ def _request(
         instance_number=number,
         created_at=now,
         mode=mode,
-        predecessor=_predecessor(uid, snapshot.last_report),
+        predecessor=predecessor,
     )
+    return build_report(request, [_header(*sources[one.sop_instance_uid]) for one in images])
 
 
-def _predecessor(
-    study_instance_uid: str, report: ReportRecord | None
-) -> PredecessorReference | None:
+def _predecessor(snapshot: StudySnapshot) -> PredecessorReference | None:
+    report = snapshot.last_report
     if report is None:
         return None
     return PredecessorReference(
         sop_class_uid=report.sop_class_uid,
         sop_instance_uid=report.sop_instance_uid,
         series_instance_uid=report.series_instance_uid,
-        study_instance_uid=study_instance_uid,
+        study_instance_uid=snapshot.evidence.study_instance_uid,
     )
-
-
-def _sources(state_folder: Path, snapshot: StudySnapshot) -> Iterator[Dataset]:
-    """Yield the header of every image that the report refers to."""
-    for image in snapshot.evidence.images:
-        if image.state is not ImageState.HEADER_ONLY:
-            uid = image.sop_instance_uid
-            yield _header(state_folder / snapshot.paths[uid], snapshot.facts[uid])
 
 
 def _header(path: Path, facts: HeaderFacts) -> Dataset:

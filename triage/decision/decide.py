@@ -46,12 +46,12 @@ def decide(
     trusted = [image.analysis for image in films if _in_scope(image, bundle_digest)]
     flagged = [point for point in points if any(_is_flagged(a, point) for a in trusted if a)]
     if flagged:
-        outcome, reasons = Outcome.ABNORMAL, [f"suspected: {point.finding}" for point in flagged]
+        outcome, reasons = Outcome.ABNORMAL, [_clause("suspected", flagged)]
     elif doubts := list(_doubts(evidence, films, points, members, bundle_digest)):
         outcome, reasons = Outcome.NOT_ASSESSABLE, doubts
     elif left_open := [p for p in points if not all(_is_ruled_out(a, p) for a in trusted if a)]:
         outcome = Outcome.INDETERMINATE
-        reasons = [f"neither flagged nor ruled out: {point.finding}" for point in left_open]
+        reasons = [_clause("neither flagged nor ruled out", left_open)]
     else:
         outcome, reasons = Outcome.LIKELY_NORMAL, ["every finding ruled out in every image"]
     return Decision(
@@ -60,6 +60,10 @@ def decide(
         reasons=tuple(dict.fromkeys(reasons)),
         flagged=tuple(point.finding for point in flagged),
     )
+
+
+def _clause(what: str, points: Sequence[OperatingPoint]) -> str:
+    return f"{what}: {', '.join(point.finding for point in points)}"
 
 
 def _in_scope(image: ImageEvidence, bundle_digest: str) -> bool:

@@ -44,7 +44,9 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def demonstration_settings(folder: Path, pacs_ae_title: str, pacs_port: int, web_port: int) -> Settings:
+def demonstration_settings(
+    folder: Path, pacs_ae_title: str, pacs_port: int, web_port: int
+) -> Settings:
     """Return the settings of the demonstration: every role, and the whole ladder of effect."""
     return replace(
         default_settings(folder / "state"),
@@ -86,7 +88,9 @@ class Daemon:
         deadline = time.monotonic() + timeout_seconds
         while not self._is_ready():
             if self.process.poll() is not None:
-                raise TriageError(f"the daemon ended with {self.process.returncode}; see {self.log}")
+                raise TriageError(
+                    f"the daemon ended with {self.process.returncode}; see {self.log}"
+                )
             if time.monotonic() > deadline:
                 raise TriageError(f"not ready after {timeout_seconds:.0f} s; see {self.log}")
             time.sleep(POLL_SECONDS)
