@@ -1,0 +1,144 @@
+"""The whole way, measured: from a film's answer to its report in the PACS and its place.
+
+    python tests/bench/way.py [--films 40] [--folder FILMS]
+
+Prints, for a burst of films of one image each, with a real Orthanc as PACS: seconds from the
+answer to the last C-STORE of a study until its place on the list is decided, and until its
+report is stored, both beyond the quiet time; images a second of the worker; peak memory of
+each process. Without Orthanc the PACS is our own loopback PACS, and the output says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.memory import peak_megabytes
+from tests.peers import start_orthanc
+from tests.waiting import until
+from triage.demo.morning import Item, send
+from triage.demo.stage import demonstration_settings, running_daemon
+from triage.loopback import LoopbackPacs
+from triage.presence import last_signs
+from triage.roles import ROLES
+from triage.store import Store
+from triage.values import StudyState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from triage.demo.stage import Daemon
+
+
+@dataclass(frozen=True)
+class Times:
+    """When things happened to one study."""
+
+    answered: datetime
+    analysed: datetime
+    decided: datetime
+    stored: datetime
+
+
+def main() -> int:
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument("--films", type=int, default=40)
+    words.add_argument("--folder", type=Path, help="DICOM films, one study each")
+    chosen = words.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-way-") as name:
+        folder = Path(name)
+        films = chosen.folder or drawn(folder / "films", chosen.films)
+        paths = sorted(films.rglob("*.dcm"))[: chosen.films]
+        for pacs_name, (ae_title, port) in pacs(folder):
+            settings = demonstration_settings(folder / pacs_name, ae_title, port, 0)
+            with running_daemon(folder / pacs_name, settings) as daemon:
+                daemon.wait_until_ready()
+                times = measure(daemon, paths)
+                report(pacs_name, daemon, times)
+    return 0
+
+
+def drawn(folder: Path, films: int) -> Path:
+    words = ["phantom", "--out", str(folder), "--count", str(films), "--format", "dicom"]
+    subprocess.run([sys.executable, "-m", "training", *words], check=True)
+    return folder
+
+
+def pacs(folder: Path) -> Iterator[tuple[str, tuple[str, int]]]:
+    if shutil.which("Orthanc"):
+        with start_orthanc(folder / "orthanc") as orthanc:
+            yield "Orthanc", (orthanc.ae_title, orthanc.dicom_port)
+    own = LoopbackPacs(folder / "loopback").start()
+    yield "own loopback PACS", (own.ae_title, own.port)
+    own.stop()
+
+
+def measure(daemon: Daemon, paths: Sequence[Path]) -> list[Times]:
+    items = [
+        Item(path, path.name, path.name, number // 8, False, "", (), "")
+        for number, path in enumerate(paths)
+    ]
+    statuses = [status for _, status in send(daemon.settings, items)]
+    assert not any(statuses)
+    with Store.open(daemon.settings.state_folder) as store:
+        until(lambda: finished(store), "every report", 600)
+        return [times_of(store, one.study_instance_uid) for one in store.worklist_entries()]
+
+
+def finished(store: Store) -> bool:
+    entries = store.worklist_entries()
+    sent = [row for one in entries for row in store.study(one.study_instance_uid).deliveries]
+    decided = all(one.study_state is StudyState.DECIDED for one in entries)
+    return decided and all(row.stored_at for row in sent) and len(sent) >= len(entries)
+
+
+def times_of(store: Store, uid: str) -> Times:
+    record = store.study(uid)
+    answered = max(one.received_at for one in record.instances)
+    return Times(
+        answered=answered,
+        analysed=max(
+            (one.analysed_at for one in record.instances if one.analysed_at), default=answered
+        ),
+        decided=record.decisions[-1].decided_at,
+        stored=max(row.stored_at for row in record.deliveries),
+    )
+
+
+def report(name: str, daemon: Daemon, times: Sequence[Times]) -> None:
+    quiet = daemon.settings.studies.quiet_seconds
+    console = Console(width=100)
+    console.rule(f"{len(times)} studies in a burst, reports to: {name}")
+    table = Table("from the answer, beyond the quiet time", "p50 s", "p95 s", "max s")
+    for title, seconds in (
+        ("until the place on the list", [(t.decided - t.answered).total_seconds() for t in times]),
+        ("until the report is stored", [(t.stored - t.answered).total_seconds() for t in times]),
+    ):
+        beyond = sorted(one - quiet for one in seconds)
+        at = [statistics.median(beyond), beyond[int(0.95 * (len(beyond) - 1))], beyond[-1]]
+        table.add_row(title, *(f"{value:.2f}" for value in at))
+    console.print(table)
+    span = max(t.analysed for t in times) - min(t.answered for t in times)
+    console.print(f"worker: {len(times) / span.total_seconds():.1f} images/s over the burst")
+    table = Table("process", "peak resident MB")
+    for sign in last_signs(daemon.settings.state_folder, ROLES):
+        table.add_row(sign.role, f"{peak_megabytes(sign.pid):.0f}")
+    table.add_row("supervisor", f"{peak_megabytes(daemon.process.pid):.0f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

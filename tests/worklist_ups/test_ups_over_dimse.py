@@ -1,0 +1,253 @@
+"""The reading list as peers see it over DIMSE: C-FIND and N-GET on the UPS contexts."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import subprocess
+import sys
+import threading
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import ImplicitVRLittleEndian
+from pynetdicom import AE
+from pynetdicom.dimse_primitives import C_FIND
+from pynetdicom.sop_class import (
+    UnifiedProcedureStepPull,
+    UnifiedProcedureStepPush,
+    UnifiedProcedureStepQuery,
+    UnifiedProcedureStepWatch,
+)
+
+from triage.errors import TransientError
+from triage.intake import listener
+from triage.settings import default_settings
+from triage.store import Store, StoredFile
+from triage.values import HeaderFacts, ImageState, OrderPriority
+
+WAIT_SECONDS = 20.0
+READABLE = (UnifiedProcedureStepPull, UnifiedProcedureStepWatch, UnifiedProcedureStepQuery)
+
+
+def facts(number, **values):
+    return HeaderFacts(
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.1",
+        sop_instance_uid=f"1.2.5.{number}",
+        study_instance_uid=f"1.2.3.{number}",
+        series_instance_uid=f"1.2.4.{number}",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        modality="CR",
+        patient_birth_date="19600102",
+        patient_name=f"Nobody{number}^Any",
+        patient_id=f"P{number}",
+        accession_number=f"A{number}",
+        **values,
+    )
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Return the settings of a listener whose list has three studies, the last a STAT order."""
+    found = default_settings(tmp_path / "state")
+    listening = dataclasses.replace(found.listener, address="127.0.0.1", port=0)
+    with Store.open(found.state_folder) as store:
+        for number, order in enumerate(
+            (OrderPriority.ROUTINE, OrderPriority.UNKNOWN, OrderPriority.STAT), start=1
+        ):
+            store.record_instance(
+                facts(number, order_priority=order),
+                StoredFile(f"spool/{number}", 1, f"{number}"),
+                state=ImageState.QUEUED,
+                calling_ae_title="MODALITY",
+            )
+    return dataclasses.replace(found, listener=listening)
+
+
+@pytest.fixture
+def port(settings):
+    """Start a listener and return its port."""
+    stop, opened, ports = threading.Event(), threading.Event(), []
+
+    def ready(number):
+        ports.append(number)
+        opened.set()
+
+    thread = threading.Thread(
+        target=listener.run, args=(settings, stop, lambda: None), kwargs={"ready": ready}
+    )
+    thread.start()
+    assert opened.wait(WAIT_SECONDS)
+    yield ports[0]
+    stop.set()
+    thread.join(WAIT_SECONDS)
+
+
+@pytest.fixture
+def associate(port):
+    """Return a function that associates for some of the UPS SOP classes."""
+    opened = []
+
+    def request(*sop_classes):
+        entity = AE("VIEWER")
+        entity.acse_timeout = entity.dimse_timeout = WAIT_SECONDS
+        for sop_class in sop_classes:
+            entity.add_requested_context(sop_class)
+        association = entity.associate("127.0.0.1", port, ae_title="TRIAGE")
+        opened.append(association)
+        return association
+
+    yield request
+    for association in opened:
+        if association.is_established:
+            association.release()
+
+
+def find(association, model=UnifiedProcedureStepPull, **keys):
+    query = Dataset()
+    query.PatientID = ""
+    for keyword, value in keys.items():
+        setattr(query, keyword, value)
+    return list(association.send_c_find(query, model))
+
+
+def exchange(association, identifier):
+    """Send a C-FIND with an identifier as it is, and return the responses."""
+    request = C_FIND()
+    request.MessageID, request.Priority = 1, 2
+    request.AffectedSOPClassUID = UnifiedProcedureStepPull
+    request.Identifier = None if identifier is None else io.BytesIO(identifier)
+    association._reactor_checkpoint.clear()
+    while not association._is_paused:
+        threading.Event().wait(0.001)
+    association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
+    answers = []
+    while not answers or answers[-1].Status in (0xFF00, 0xFF01):
+        answers.append(association.dimse.get_msg(block=True)[1])
+    association._reactor_checkpoint.set()
+    return answers
+
+
+@pytest.mark.parametrize("model", READABLE)
+def test_the_list_comes_in_reading_order(associate, model):
+    answers = find(associate(model), model, PatientID="", ScheduledProcedureStepPriority="")
+    assert [status.Status for status, _ in answers] == [0xFF00] * 3 + [0x0000]
+    found = [item for _, item in answers if item is not None]
+    assert [item.PatientID for item in found] == ["P3", "P1", "P2"]
+    assert [item.ScheduledProcedureStepPriority for item in found] == ["HIGH", "MEDIUM", "MEDIUM"]
+
+
+def test_a_query_without_an_identifier_asks_for_everything(associate):
+    answers = exchange(associate(UnifiedProcedureStepPull), None)
+    assert len(answers) == 4
+    assert all(answer.Identifier is not None for answer in answers[:3])
+
+
+def test_keys_narrow_the_list_and_unsupported_ones_are_told(associate):
+    association = associate(UnifiedProcedureStepPull)
+    request = Dataset()
+    request.AccessionNumber = "A2"
+    answers = find(association, ReferencedRequestSequence=Sequence([request]), StudyID="any")
+    assert [status.Status for status, _ in answers] == [0xFF01, 0x0000]
+    assert answers[0][1].ReferencedRequestSequence[0].AccessionNumber == "A2"
+
+
+def test_input_information_is_there_for_those_who_ask(associate):
+    association = associate(UnifiedProcedureStepPull)
+    plain = find(association)[0][1]
+    assert "InputInformationSequence" not in plain
+    asked = find(association, InputInformationSequence=Sequence(), PatientID="P1")[0][1]
+    (images,) = asked.InputInformationSequence
+    assert images.StudyInstanceUID == "1.2.3.1"
+    assert images.SeriesInstanceUID == "1.2.4.1"
+    assert images.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "1.2.5.1"
+
+
+def test_a_work_item_is_got_by_its_uid_over_another_context(associate):
+    association = associate(UnifiedProcedureStepPull)
+    uid = find(association, PatientID="P2")[0][1].SOPInstanceUID
+    status, item = association.send_n_get(
+        [], UnifiedProcedureStepPush, uid, meta_uid=UnifiedProcedureStepPull
+    )
+    assert status.Status == 0x0000
+    assert item.PatientName == "Nobody2^Any"
+    assert "TransactionUID" not in item
+    assert len(item.InputInformationSequence) == 1
+
+    status, item = association.send_n_get(
+        [0x00100020], UnifiedProcedureStepPush, uid, meta_uid=UnifiedProcedureStepPull
+    )
+    assert [element.keyword for element in item] == ["PatientID"]
+
+
+def test_an_unknown_work_item_is_told(associate):
+    association = associate(UnifiedProcedureStepWatch)
+    status, _ = association.send_n_get(
+        [], UnifiedProcedureStepPush, "1.2.3.4.5", meta_uid=UnifiedProcedureStepWatch
+    )
+    assert status.Status == 0xC307
+
+
+def test_an_operation_that_is_not_offered_is_answered_with_a_failure(associate):
+    association = associate(UnifiedProcedureStepPull)
+    claim = Dataset()
+    claim.TransactionUID, claim.ProcedureStepState = "1.2.3.9", "IN PROGRESS"
+    status, _ = association.send_n_action(
+        claim, 1, UnifiedProcedureStepPush, "1.2.3", meta_uid=UnifiedProcedureStepPull
+    )
+    assert status.Status == 0x0110
+    assert find(association)[-1][0].Status == 0x0000
+
+
+def test_a_query_that_is_cancelled_ends(associate, monkeypatch):
+    monkeypatch.setattr("pynetdicom.events.Event.is_cancelled", True)
+    answers = find(associate(UnifiedProcedureStepPull))
+    assert [status.Status for status, _ in answers] == [0xFE00]
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        b"\x10\x00\x20\x00\xff\xff\xff\x7f",
+        (b"\x40\x00\x70\xa3\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff") * 5000,
+        b"\x10\x00\x30\x00\x08\x00\x00\x00someday!",
+    ],
+    ids=["length-bomb", "nesting-bomb", "no-date"],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_a_query_that_cannot_be_understood_is_refused(associate, identifier):
+    association = associate(UnifiedProcedureStepPull)
+    (context,) = association.accepted_contexts
+    assert context.transfer_syntax == [ImplicitVRLittleEndian]
+    (answer,) = exchange(association, identifier)
+    assert answer.Status == 0xC000
+    assert find(association)[-1][0].Status == 0x0000
+
+
+def test_a_store_that_fails_is_told_and_the_association_goes_on(associate, monkeypatch):
+    association = associate(UnifiedProcedureStepPull)
+
+    def fail(_store):
+        raise TransientError("the database is busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "worklist_entries", fail)
+        assert [status.Status for status, _ in find(association)] == [0xA700]
+    assert len(find(association)) == 4
+
+
+def test_the_findscu_of_pynetdicom_lists_the_work_items(port, tmp_path):
+    """DCMTK's findscu knows no UPS contexts; this is the findscu that does."""
+    command = [sys.executable, "-m", "pynetdicom", "findscu", "127.0.0.1", str(port), "-U", "-w"]
+    keys = ["-k", "PatientID=", "-k", "ScheduledProcedureStepPriority="]
+    subprocess.run(
+        [*command, "-aec", "TRIAGE", *keys],
+        check=True,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+    )
+    found = [dcmread(path) for path in sorted(tmp_path.glob("rsp*.dcm"))]
+    assert [item.PatientID for item in found] == ["P3", "P1", "P2"]
