@@ -14,6 +14,7 @@ from triage.worklist.words import (
     group_title,
     outcome_words,
     person_name,
+    reason_words,
     waiting_words,
 )
 
@@ -54,6 +55,7 @@ class Row:
         ranked: The entry at its place.
         patient: The patient.
         outcome: The outcome in words, or how far the study is.
+        reason: The most telling reason, and how many more there are.
         order_badge: "STAT" or "HIGH" when the order itself is urgent, else empty.
         waiting: The waiting time in words.
         cap_share: Waiting time as percent of the cap, at most 100.
@@ -66,6 +68,7 @@ class Row:
     ranked: RankedEntry
     patient: PatientView
     outcome: str
+    reason: str
     order_badge: str
     waiting: str
     cap_share: float
@@ -140,6 +143,7 @@ def row_view(ranked: RankedEntry, *, show_patient: bool) -> Row:
         ranked=ranked,
         patient=patient_view(entry, show_patient=show_patient),
         outcome=outcome_words(entry),
+        reason=reason_words(entry),
         order_badge=_order_badge(entry.order_priority),
         waiting=waiting_words(ranked.waited_seconds),
         cap_share=_cap_share(ranked),

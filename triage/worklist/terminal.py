@@ -12,7 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from triage.values import Outcome, Priority
-from triage.worklist.words import group_title, outcome_words, person_name, waiting_words
+from triage.worklist.words import (
+    group_title,
+    outcome_words,
+    person_name,
+    reason_words,
+    waiting_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,8 +109,9 @@ def _waiting(item: RankedEntry) -> Text:
 def _finding(item: RankedEntry, *, with_reasons: bool) -> Text:
     entry = item.entry
     text = Text(outcome_words(entry), _OUTCOME_STYLES.get(entry.outcome, ""))
-    raised = ("raised by the waiting cap",) if item.overdue else ()
-    if with_reasons and (reasons := (*raised, *entry.reasons)):
+    raised = "raised by the waiting cap" if item.overdue else ""
+    reasons = [reason for reason in (raised, reason_words(entry)) if reason]
+    if with_reasons and reasons:
         text.append(": " + _one_line("; ".join(reasons)), "not bold default")
     return text
 

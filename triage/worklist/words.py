@@ -143,6 +143,17 @@ def group_title(members: Sequence[RankedEntry]) -> str:
     return f"{title}, or waiting too long" if any(capped) else title
 
 
+def reason_words(entry: WorklistEntry) -> str:
+    """Return the first reason, which is the most telling, and how many more there are.
+
+    Where a film fails one gate it often fails several: the study's own page names them all.
+    """
+    if not entry.reasons:
+        return ""
+    first, *others = entry.reasons
+    return f"{first} (and {len(others)} more)" if others else first
+
+
 def outcome_words(entry: WorklistEntry) -> str:
     """Return the outcome in words, or how far the study is while there is none."""
     return STATE_WORDS[entry.study_state] if entry.outcome is None else OUTCOME_WORDS[entry.outcome]
