@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from triage.clock import place_standing
+from triage.commands.console import open_console
 from triage.errors import PermanentError
 from triage.store import Store
 
@@ -22,7 +21,7 @@ def retry(settings: Settings, destination: str | None) -> int:
         raise PermanentError(f"there is no destination {destination!r}; configured are: {known}")
     with Store.open(settings.state_folder) as store:
         count = store.revive_deliveries(destination)
-    Console().print(f"{count} deliveries are due now")
+    open_console().print(f"{count} deliveries are due now")
     return 0
 
 
@@ -30,7 +29,7 @@ def revert(settings: Settings) -> int:
     """Pause all effect on the reading order and put every priority back."""
     with Store.open(settings.state_folder) as store:
         moved = store.pause("effect paused by an operator")
-    console = Console(highlight=False)
+    console = open_console()
     console.print(f"effect paused: {moved} studies went back to where they stand without results")
     console.print(
         "new results are recorded and reported, but move nothing; `triage resume` ends this"
@@ -43,5 +42,5 @@ def resume(settings: Settings) -> int:
     with Store.open(settings.state_folder) as store:
         moved = store.resume(lambda stands: place_standing(settings, stands))
     mode = settings.decision.mode.value
-    Console(highlight=False).print(f"effect resumed in mode {mode}: {moved} studies moved")
+    open_console().print(f"effect resumed in mode {mode}: {moved} studies moved")
     return 0

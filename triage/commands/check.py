@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pynetdicom import build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
-from rich.console import Console
 
+from triage.commands.console import open_console
 from triage.delivery.association import Line, opened
 from triage.errors import TriageError
 from triage.presence import last_signs
@@ -46,7 +46,7 @@ def check(settings: Settings, *, peers: bool) -> int:
     Returns:
         0 when all is well, else 1.
     """
-    console = Console(highlight=False)
+    console = open_console()
     failed = 0
     for finding in _findings(settings, peers=peers):
         mark = "[green]ok[/]  " if finding.passed else "[red]FAIL[/]"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
+from triage.commands.console import open_console, open_page
 from triage.errors import PermanentError
 from triage.presence import last_signs
 from triage.roles import ROLES
@@ -17,6 +17,8 @@ from triage.worklist.order import rank
 from triage.worklist.terminal import render_worklist
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from triage.settings import Settings
     from triage.store import QueueCounts, StudyRecord
 
@@ -27,7 +29,7 @@ def status(settings: Settings) -> int:
     Returns:
         0 when every role gives signs of life and no delivery was given up, else 1.
     """
-    console = Console(highlight=False)
+    console = open_console()
     with Store.open(settings.state_folder) as store:
         counts, paused, dead = store.counts(), store.paused(), store.dead_letters()
     signs = last_signs(settings.state_folder, ROLES)
@@ -68,7 +70,7 @@ def worklist(settings: Settings) -> int:
     with Store.open(settings.state_folder) as store:
         cap_seconds = settings.worklist.waiting_cap_minutes * 60
         ranked = rank(store.worklist_entries(), store.clock(), cap_seconds)
-    console = Console(highlight=False)
+    console = open_page()
     console.print(render_worklist(ranked, width=console.width, colour=console.is_terminal))
     return 0
 
@@ -86,7 +88,7 @@ def study(settings: Settings, uid: str, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(_history(record), indent=2))  # noqa: T201 - the command's output
     else:
-        _print_history(Console(highlight=False), record)
+        _print_history(open_console(), record)
     return 0
 
 

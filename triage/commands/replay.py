@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import track
 
+from triage.commands.console import open_console
 from triage.decision import decide, is_spared
 from triage.errors import HeaderError, PermanentError, PixelError
 from triage.filing import build_study_report
@@ -50,7 +51,7 @@ def replay(settings: Settings, files: Sequence[Path], report_folder: Path | None
     Returns:
         0 when every file could be read, else 1.
     """
-    console = Console(highlight=False)
+    console = open_console()
     bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
     analyst = Analyst(bundle, settings.worker.device)
     studies: defaultdict[str, list[Film]] = defaultdict(list)

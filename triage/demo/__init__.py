@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from triage.commands.console import open_page
 from triage.demo.checks import Outcome, all_checks
 from triage.demo.morning import Item, read_plan, send, start_drawing
 from triage.demo.stage import Daemon, demonstration_settings, running_daemon
@@ -25,11 +25,12 @@ from triage.worklist.terminal import render_worklist
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rich.console import Console
+
     from triage.values import WorklistEntry
 
 WORK_SECONDS = 300.0  # far more than a morning takes on two slow cores
 POLL_SECONDS = 0.2
-PAGE_COLUMNS = 120
 SAFETY = (
     "Not for diagnosis: every film here is a phantom, and the model bundle that comes along is"
     " trained on phantoms alone."
@@ -48,7 +49,7 @@ def demonstrate(*, folder: Path | None, web_port: int, seed: int, exit_at_end: b
     Returns:
         0 when everything was as it should be, else 1.
     """
-    console = _console()
+    console = open_page()
     folder = _new_folder(folder)
     console.print(f"[bold]A morning of cervical spine films.[/] {SAFETY}")
     console.print(f"Everything is in {folder}", markup=False)
@@ -71,12 +72,6 @@ def demonstrate(*, folder: Path | None, web_port: int, seed: int, exit_at_end: b
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
     return 1 if failed else 0
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    # Into a file or a pipe goes a page wide enough for the reasons.
-    return console if console.is_terminal else Console(highlight=False, width=PAGE_COLUMNS)
 
 
 def _new_folder(folder: Path | None) -> Path:
