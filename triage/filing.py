@@ -35,6 +35,7 @@ UNREADABLE = (
     ArithmeticError,
     AttributeError,
     EOFError,
+    FileNotFoundError,
     LookupError,
     NotImplementedError,
     RecursionError,
@@ -168,6 +169,11 @@ def _header(path: Path, facts: HeaderFacts) -> Dataset:
         return dcmread(path, stop_before_pixels=True, defer_size=DEFERRED_BYTES, force=True)
     except UNREADABLE:
         return _from_facts(facts)
+    except OSError as error:
+        raise TransientError(
+            f"a received file cannot be read: {error.strerror}; mend the disk of the state folder,"
+            " the study is decided then"
+        ) from error
 
 
 def _from_facts(facts: HeaderFacts) -> Dataset:

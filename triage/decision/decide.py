@@ -46,12 +46,12 @@ def decide(
     trusted = [image.analysis for image in films if _in_scope(image, bundle_digest)]
     flagged = [point for point in points if any(_is_flagged(a, point) for a in trusted if a)]
     if flagged:
-        outcome, reasons = Outcome.ABNORMAL, [_clause("suspected", flagged)]
+        outcome, reasons = Outcome.ABNORMAL, [_clause("at or above the flag threshold", flagged)]
     elif doubts := list(_doubts(evidence, films, points, members, bundle_digest)):
         outcome, reasons = Outcome.NOT_ASSESSABLE, doubts
     elif left_open := [p for p in points if not all(_is_ruled_out(a, p) for a in trusted if a)]:
         outcome = Outcome.INDETERMINATE
-        reasons = [_clause("neither flagged nor ruled out", left_open)]
+        reasons = [_clause("between the thresholds", left_open)]
     else:
         outcome, reasons = Outcome.LIKELY_NORMAL, ["every finding ruled out in every image"]
     return Decision(

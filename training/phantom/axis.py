@@ -1,0 +1,146 @@
+"""C1 and C2 from the side, and the first thoracic vertebrae that the shoulders all but hide."""
+
+# ruff: noqa: RUF005 - a plus between points is a sum, not a join
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.phantom.canvas import Canvas, Points, closed_curve, ellipse, open_curve
+from training.phantom.skeleton import Vertebra
+from training.phantom.vertebrae import (
+    ARCH,
+    BODY,
+    ENDPLATE_LINE,
+    FINE_LINE,
+    PILLAR,
+    WALL_LINE,
+    draw_body,
+    draw_pillars,
+    draw_spinous,
+    draw_wear,
+)
+
+if TYPE_CHECKING:
+    from training.phantom.values import Spine
+
+Generator = np.random.Generator
+
+# Shares of the depth of C2, from the middle of its inferior endplate; p backwards, d downwards.
+_AXIS = np.array(
+    [(-0.50, 0.00), (-0.45, 0.02), (-0.15, -0.075), (0.22, -0.075), (0.44, -0.01), (0.50, 0.00)]
+    + [(0.49, -0.40), (0.51, -0.80), (0.54, -1.16), (0.45, -1.46), (0.22, -1.56), (0.00, -1.44)]
+    + [(-0.11, -1.08), (-0.24, -0.70), (-0.42, -0.28)]
+)
+_RING = np.array([(-0.08, -1.14), (-0.08, -0.80), (0.06, -0.52), (0.26, -0.44), (0.46, -0.62)])
+_SHOULDER = np.array([(-0.10, -0.95), (0.16, -0.86), (0.40, -0.90), (0.62, -0.78), (0.92, -0.56)])
+_PARS = np.array(
+    [(0.50, -0.95), (0.80, -0.70), (1.15, -0.52), (1.34, -0.30), (1.22, 0.16), (1.02, 0.30)]
+    + [(0.82, 0.00), (0.66, -0.28), (0.48, -0.48)]
+)
+_MASS = np.array([(0.02, -1.10), (0.00, -1.75), (0.50, -1.95), (0.84, -1.50), (0.62, -1.06)])
+_BAR = np.array(
+    [(0.62, -1.66), (1.05, -1.38), (1.42, -1.40), (1.86, -1.52), (2.06, -1.38), (1.92, -1.04)]
+    + [(1.66, -0.98), (1.10, -1.14), (0.66, -1.36)]
+)
+
+
+def draw_cervical_spine(
+    canvas: Canvas, chain: tuple[Vertebra, ...], spine: Spine, rng: Generator
+) -> None:
+    """Draw C1 to T2, with whatever the spine has wrong with its discs.
+
+    Args:
+        canvas: Takes the bones on its sheets.
+        chain: C2 to C7 in place.
+        spine: Canal, processes, spurs, density.
+        rng: For what differs from one person to the next.
+    """
+    turn_mm = float(rng.normal(0, 1.1))
+    _draw_thoracic(canvas, chain[5], spine, rng)
+    for index in range(5, 0, -1):
+        draw_spinous(canvas, chain[index], spine, index, rng)
+        draw_pillars(canvas, chain[index], turn_mm)
+    for vertebra in chain[1:]:
+        draw_body(canvas, vertebra, spine.endplate_depth_mm, rng)
+    _draw_c2(canvas, chain[0], spine, turn_mm)
+    _draw_c1(canvas, chain[0], turn_mm, rng)
+    for index in range(5):
+        draw_wear(canvas, chain[index], chain[index + 1], spine, index)
+
+
+def _on_axis(axis: Vertebra, shape: Points) -> Points:
+    return axis.place(np.asarray(shape) * axis.depth + (0.0, axis.height / 2))
+
+
+def _draw_c2(canvas: Canvas, axis: Vertebra, spine: Spine, turn_mm: float) -> None:
+    outline = _on_axis(axis, closed_curve(_AXIS))
+    canvas.fill("bodies", outline, BODY)
+    canvas.stroke("cortex", outline[30:], 0.55, WALL_LINE)
+    canvas.stroke("cortex", outline[:31], 0.65, ENDPLATE_LINE)
+    canvas.stroke("cortex", _on_axis(axis, open_curve(_RING)), 0.8, 0.34)
+    canvas.stroke("cortex", _on_axis(axis, open_curve(_SHOULDER)), 0.7, 0.22)
+    for sheet, side in (("left", -0.5), ("right", 0.5)):
+        pars = _on_axis(axis, closed_curve(_PARS)) + np.array([1.0, 0.5]) * turn_mm * side
+        canvas.fill(sheet, pars, PILLAR)
+        canvas.stroke("cortex", pars, 0.5, FINE_LINE * 0.8, closed=True)
+    _draw_c2_process(canvas, axis, spine)
+
+
+def _draw_c2_process(canvas: Canvas, axis: Vertebra, spine: Spine) -> None:
+    start = 0.5 + (spine.canal_mm[0] - 2) / axis.depth
+    length = spine.spinous_mm[0] / axis.depth
+    shape = np.array(
+        [
+            (start - 0.10, -0.30),
+            (start + 0.08, -0.56),
+            (start + 0.55 * length, -0.60),
+            (start + 0.92 * length, -0.34),
+            (start + 1.08 * length, 0.06),
+            (start + 0.95 * length, 0.22),
+            (start + 0.50 * length, 0.14),
+            (start + 0.02, 0.16),
+        ]
+    )
+    plate = _on_axis(axis, closed_curve(shape))
+    canvas.fill("arches", plate, ARCH * 1.15)
+    canvas.stroke("cortex", plate, 0.5, FINE_LINE, closed=True)
+    inner = np.array([(start + 0.34, -0.50), (start + 0.14, -0.24), (start + 0.20, 0.06)])
+    canvas.stroke("cortex", _on_axis(axis, open_curve(inner)), 0.8, 0.3)
+
+
+def _draw_c1(canvas: Canvas, axis: Vertebra, turn_mm: float, rng: Generator) -> None:
+    """Draw anterior arch before the dens, lateral masses, posterior arch with its ring."""
+    nod = np.array([0.0, rng.normal(0, 0.06)])
+    centre = _on_axis(axis, np.array([[-0.16 + rng.normal(0, 0.02), -1.66]]))[0]
+    arch = ellipse(centre, (0.16 * axis.depth, 0.27 * axis.depth), 14 - axis.tilt_degrees)
+    canvas.fill("wear", arch, 0.26)
+    canvas.stroke("cortex", arch, 0.7, 0.42, closed=True)
+    for sheet, side in (("left", -0.5), ("right", 0.5)):
+        mass = _on_axis(axis, closed_curve(_MASS)) + np.array([1.0, 0.7]) * turn_mm * side
+        canvas.fill(sheet, mass, 0.15)
+        canvas.stroke("cortex", mass, 0.6, 0.09, closed=True)
+    bar = _on_axis(axis, closed_curve(_BAR + nod))
+    canvas.fill("arches", bar, ARCH)
+    canvas.stroke("cortex", bar, 0.55, FINE_LINE, closed=True)
+    tip = _on_axis(axis, np.array([[1.80, -1.25]]) + nod)[0]
+    ring = ellipse(tip, (0.17 * axis.depth, 0.29 * axis.depth), -28 - axis.tilt_degrees)
+    canvas.stroke("cortex", ring, 0.7, 0.42, closed=True)
+
+
+def _draw_thoracic(canvas: Canvas, c7: Vertebra, spine: Spine, rng: Generator) -> None:
+    above = c7
+    for step in (1, 2):
+        tilt = above.tilt_degrees + 6.0
+        floor = above.place(above.corners)[2:].mean(axis=0)
+        down = np.array([np.sin(np.radians(tilt)), np.cos(np.radians(tilt))])
+        centre = floor + down * (4.5 + 0.53 * above.height)
+        below = Vertebra(
+            f"T{step}", centre, tilt, above.depth * 1.02, above.height, above.height * 1.06
+        )
+        draw_spinous(canvas, below, spine, 5, rng)
+        draw_pillars(canvas, below, 1.0)
+        draw_body(canvas, below, spine.endplate_depth_mm, rng)
+        above = below
