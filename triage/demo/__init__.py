@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import tempfile
 import threading
 from dataclasses import replace
@@ -54,6 +55,7 @@ def demonstrate(*, folder: Path | None, web_port: int, seed: int, exit_at_end: b
     console.print(f"[bold]A morning of cervical spine films.[/] {SAFETY}")
     console.print(f"Everything is in {folder}", markup=False)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_interruptible())
         pacs = LoopbackPacs(folder / "pacs").start()
         stack.callback(pacs.stop)
         drawing = start_drawing(folder / "films", seed)
@@ -72,6 +74,21 @@ def demonstrate(*, folder: Path | None, web_port: int, seed: int, exit_at_end: b
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
     return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end the demonstration as Ctrl-C does: with everything stopped in order.
+
+    Both are set: a shell that starts something in the background has it ignore Ctrl-C.
+    """
+    asked = (signal.SIGINT, signal.SIGTERM)
+    before = {one: signal.signal(one, signal.default_int_handler) for one in asked}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _new_folder(folder: Path | None) -> Path:
