@@ -232,3 +232,12 @@ def test_resuming_places_what_is_decided_and_looks_again_at_the_rest(store, cloc
     assert classes == {"1.2.1": ReadingClass.LIKELY_NORMAL, "1.2.2": ReadingClass.ROUTINE}
     assert store.studies_to_examine() == ("1.2.2",)
     assert not store.paused()
+
+
+def test_arriving_studies_are_examined_before_complete_ones(store, clock):
+    record(store, make_facts("1.2.1"))
+    clock.advance(1)
+    record(store, make_facts("1.2.2"))
+    store.association_released(["1.2.1"])
+    assert store.studies_to_examine() == ("1.2.2", "1.2.1")
+    assert store.studies_to_examine(limit=1) == ("1.2.2",)

@@ -45,13 +45,17 @@ WAITING_FOR_A_WORKER = (ImageState.QUEUED, ImageState.CLAIMED)
 class StudyVerbs(Database):
     """What the concluding of studies says to the store."""
 
-    def studies_to_examine(self, limit: int = 100) -> tuple[str, ...]:
-        """Return the studies about which something changed since they were last examined."""
+    def studies_to_examine(self, limit: int = 20) -> tuple[str, ...]:
+        """Return studies about which something changed since they were last examined.
+
+        Those that still arrive come first: to look whether one must be raised takes no time,
+        while each complete study takes the writing of its report.
+        """
         with self.reading() as connection:
             found = connection.execute(
                 select(studies.c.study_instance_uid)
                 .where(studies.c.changes > studies.c.examined)
-                .order_by(studies.c.first_arrival)
+                .order_by(studies.c.state == StudyState.COMPLETE, studies.c.first_arrival)
                 .limit(limit)
             ).scalars()
             return tuple(found)
