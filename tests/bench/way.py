@@ -11,6 +11,7 @@ each process. Without Orthanc the PACS is our own loopback PACS, and the output 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import statistics
 import subprocess
@@ -48,7 +49,6 @@ class Times:
     """When things happened to one study."""
 
     answered: datetime
-    analysed: datetime
     decided: datetime
     stored: datetime
 
@@ -110,9 +110,6 @@ def times_of(store: Store, uid: str) -> Times:
     answered = max(one.received_at for one in record.instances)
     return Times(
         answered=answered,
-        analysed=max(
-            (one.analysed_at for one in record.instances if one.analysed_at), default=answered
-        ),
         decided=record.decisions[-1].decided_at,
         stored=max(row.stored_at for row in record.deliveries),
     )
@@ -131,13 +128,20 @@ def report(name: str, daemon: Daemon, times: Sequence[Times]) -> None:
         at = [statistics.median(beyond), beyond[int(0.95 * (len(beyond) - 1))], beyond[-1]]
         table.add_row(title, *(f"{value:.2f}" for value in at))
     console.print(table)
-    span = max(t.analysed for t in times) - min(t.answered for t in times)
-    console.print(f"worker: {len(times) / span.total_seconds():.1f} images/s over the burst")
+    images, busy = worker_batches(daemon)
+    console.print(f"worker: {images / busy:.1f} images/s while it works ({images} in {busy:.1f} s)")
     table = Table("process", "peak resident MB")
     for sign in last_signs(daemon.settings.state_folder, ROLES):
         table.add_row(sign.role, f"{peak_megabytes(sign.pid):.0f}")
     table.add_row("supervisor", f"{peak_megabytes(daemon.process.pid):.0f}")
     console.print(table)
+
+
+def worker_batches(daemon: Daemon) -> tuple[int, float]:
+    """Return how many images the worker's batches held, and the seconds that they took."""
+    lines = [json.loads(line) for line in daemon.log.read_text().splitlines() if line[:1] == "{"]
+    batches = [line for line in lines if line.get("action") == "batch_done"]
+    return sum(one["images"] for one in batches), sum(one["seconds"] for one in batches)
 
 
 if __name__ == "__main__":
