@@ -177,6 +177,14 @@ def test_a_spared_study_stays_in_place_and_keeps_its_outcome():
     decision = decided(study(image()), spared=True)
     assert decision.outcome is Outcome.LIKELY_NORMAL
     assert decision.reading_class is ReadingClass.ROUTINE
+    assert "audit" in decision.reasons[-1]
+
+
+@pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.PROMOTE])
+def test_where_nothing_is_lowered_nothing_is_said_of_the_audit(mode):
+    assert decided(study(image()), mode, spared=True).reasons == (
+        decided(study(image()), mode).reasons
+    )
 
 
 def test_the_audit_share_is_stable_and_of_the_size_asked_for():

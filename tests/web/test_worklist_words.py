@@ -14,6 +14,7 @@ from triage.worklist.words import (
     calendar_date,
     cap_words,
     person_name,
+    reason_words,
     waiting_words,
 )
 
@@ -97,3 +98,16 @@ def test_waiting_times_are_told_in_two_units_at_most(seconds, words):
 )
 def test_a_cap_of_whole_hours_is_told_in_hours(minutes, words):
     assert cap_words(minutes * 60) == words
+
+
+@pytest.mark.parametrize(
+    ("reasons", "words"),
+    [
+        ((), ""),
+        (("blurred",), "blurred"),
+        (("blurred", "askew"), "blurred; askew"),
+        (("blurred", "askew", "no C7"), "blurred (and 2 more)"),
+    ],
+)
+def test_of_many_reasons_the_first_is_told(reasons, words):
+    assert reason_words(reasons) == words

@@ -54,9 +54,13 @@ def decide(
         reasons = [_clause("between the thresholds", left_open)]
     else:
         outcome, reasons = Outcome.LIKELY_NORMAL, ["every finding ruled out in every image"]
+    order = evidence.order_priority
+    reading_class = place(outcome, order, mode, spared=spared)
+    if reading_class is not place(outcome, order, mode):
+        reasons = [*reasons, "stays in place for the audit of likely-normal studies"]
     return Decision(
         outcome=outcome,
-        reading_class=place(outcome, evidence.order_priority, mode, spared=spared),
+        reading_class=reading_class,
         reasons=tuple(dict.fromkeys(reasons)),
         flagged=tuple(point.finding for point in flagged),
     )

@@ -143,7 +143,7 @@ def row_view(ranked: RankedEntry, *, show_patient: bool) -> Row:
         ranked=ranked,
         patient=patient_view(entry, show_patient=show_patient),
         outcome=outcome_words(entry),
-        reason=reason_words(entry),
+        reason=reason_words(entry.reasons),
         order_badge=_order_badge(entry.order_priority),
         waiting=waiting_words(ranked.waited_seconds),
         cap_share=_cap_share(ranked),

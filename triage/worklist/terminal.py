@@ -110,7 +110,7 @@ def _finding(item: RankedEntry, *, with_reasons: bool) -> Text:
     entry = item.entry
     text = Text(outcome_words(entry), _OUTCOME_STYLES.get(entry.outcome, ""))
     raised = "raised by the waiting cap" if item.overdue else ""
-    reasons = [reason for reason in (raised, reason_words(entry)) if reason]
+    reasons = [reason for reason in (raised, reason_words(entry.reasons)) if reason]
     if with_reasons and reasons:
         text.append(": " + _one_line("; ".join(reasons)), "not bold default")
     return text

@@ -33,6 +33,7 @@ STATE_WORDS = {
     StudyState.DECIDED: "No result",
 }
 
+_REASONS_ON_A_LINE = 2
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
@@ -143,15 +144,15 @@ def group_title(members: Sequence[RankedEntry]) -> str:
     return f"{title}, or waiting too long" if any(capped) else title
 
 
-def reason_words(entry: WorklistEntry) -> str:
-    """Return the first reason, which is the most telling, and how many more there are.
+def reason_words(reasons: Sequence[str]) -> str:
+    """Return the reasons; of many only the first, most telling one, and how many more there are.
 
     Where a film fails one gate it often fails several: the study's own page names them all.
     """
-    if not entry.reasons:
-        return ""
-    first, *others = entry.reasons
-    return f"{first} (and {len(others)} more)" if others else first
+    if len(reasons) <= _REASONS_ON_A_LINE:
+        return "; ".join(reasons)
+    first, *others = reasons
+    return f"{first} (and {len(others)} more)"
 
 
 def outcome_words(entry: WorklistEntry) -> str:
