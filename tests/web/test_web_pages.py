@@ -329,13 +329,15 @@ def test_scores_are_judged_by_the_thresholds_of_the_bundle(morning, serve, logit
     assert f">{verdict}</td>" in page
 
 
-def test_a_failed_gate_stands_first_and_says_why(morning, serve):
+def test_a_failed_gate_stands_first_and_its_scores_do_not_count(morning, serve):
     study = morning.receive()
-    morning.analyse(0.0, passed=False, reason="the image is blurred")
+    morning.analyse(9.0, passed=False, reason="the image is blurred")
     uid = morning.store.study(study).entry.work_item_uid
     with serve().client() as client:
         page = client.get(f"/studies/{uid}").text
     assert page.index("the image is blurred") < page.index("header.view")
+    assert "Not counted: a gate failed</td>" in page
+    assert "Suspected</td>" not in page
 
 
 def test_an_open_page_is_told_at_once_of_every_commit(morning, serve, monkeypatch):

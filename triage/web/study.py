@@ -43,7 +43,8 @@ class FindingView:
         probabilities: Calibrated probability by each member, in [0, 1].
         mean: Their mean.
         point: The thresholds; None when the scores come from a bundle that is not in use.
-        verdict: "flagged", "ruled-out", "neither", or "unknown" without thresholds.
+        verdict: "flagged", "ruled-out", "neither", "unknown" without thresholds,
+            or "not-counted" when a gate failed.
     """
 
     title: str
@@ -137,22 +138,21 @@ def _findings(analysis: Analysis, algorithm: Algorithm | None) -> tuple[FindingV
     by_finding: dict[str, list[Score]] = {}
     for score in analysis.scores:
         by_finding.setdefault(score.finding, []).append(score)
-    return tuple(
-        _finding(name, scores, analysis.bundle_digest, algorithm)
-        for name, scores in by_finding.items()
-    )
+    return tuple(_finding(name, scores, analysis, algorithm) for name, scores in by_finding.items())
 
 
 def _finding(
-    name: str, scores: list[Score], bundle_digest: str, algorithm: Algorithm | None
+    name: str, scores: list[Score], analysis: Analysis, algorithm: Algorithm | None
 ) -> FindingView:
-    point = algorithm.point(name, bundle_digest) if algorithm else None
+    point = algorithm.point(name, analysis.bundle_digest) if algorithm else None
+    verdict = _verdict([score.raw for score in scores], point)
     return FindingView(
         title=algorithm.title(name) if algorithm else name,
         probabilities=tuple(score.probability for score in scores),
         mean=fmean(score.probability for score in scores),
         point=point,
-        verdict=_verdict([score.raw for score in scores], point),
+        # What models say of a film that is out of their scope decides nothing.
+        verdict="not-counted" if analysis.failed_gates else verdict,
     )
 
 
