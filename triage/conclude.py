@@ -1,7 +1,7 @@
 """Concluding: from what is known of a study to its place, its decision and its report.
 
-Whoever may have completed the knowledge about a study (the worker after a batch, the clock
-after a quiet time) calls this; the store sees to it that only one of them writes.
+The clock calls this several times a second. Should two clocks run, the store sees to it that
+only one of them writes.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from triage.presence import last_signs
 from triage.roles import ROLES
 from triage.store import Store
 from triage.vision.bundle import Bundle, default_bundle_folder
+from triage.vision.weights import load_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,6 +119,7 @@ def _disk(settings: Settings) -> str:
 
 def _bundle(settings: Settings) -> str:
     bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
+    load_networks(bundle)
     identity = bundle.identity
     certified = [p.finding for p in bundle.operating_points if p.rule_out is not None]
     scope = ", ".join(certified) or "nothing: no study will be lowered"

@@ -1,0 +1,1 @@
+"""Training, certification and export of the models that `triage` runs."""

@@ -1,0 +1,141 @@
+"""card.md: what a model bundle is, what was measured, and what it must not be used for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_WARNING = (
+    "Everything below was measured on films that a program drew. The figures show that the "
+    "system works from end to end; they say nothing about patients. The phantom leaves a gap "
+    "between what it calls normal and abnormal, and it knows four findings; real films have "
+    "neither such a gap nor such a limit."
+)
+_INTERVALS = (
+    "Intervals are 95 %: DeLong for AUC, Clopper and Pearson for shares. All films counted "
+    "passed every gate; nothing was trained, stopped or set on them."
+)
+_KEPT_OUT = (
+    "Films of each kind that the gates kept out, and the gate that most often was the first "
+    "to do so. Films in scope should pass.\n\n"
+)
+
+
+def card_text(manifest: Mapping[str, Any], certificate: Mapping[str, Any] | None) -> str:
+    """Write the card of a bundle from what stands in it.
+
+    Args:
+        manifest: Content of bundle.json; its provenance holds the figures.
+        certificate: Content of certificate.json.
+
+    Returns:
+        Markdown.
+    """
+    provenance = manifest["provenance"]
+    parts = [
+        f"# {manifest['name']} {manifest['version']}",
+        f"**{manifest['intended_use']}**",
+        _WARNING,
+        _made(manifest, provenance),
+        "## On fresh films\n\n" + _findings(provenance["metrics"]["findings"]),
+        _INTERVALS,
+        "![ROC](roc.png)\n\n![Scores](scores.png)\n\n![Training](training.png)",
+        "## Whole films\n\n" + _shares(provenance["metrics"]["study"]),
+        '## Baselines for "abnormal"\n\n' + _shares(provenance["metrics"]["baselines"]),
+        "## Groups of films\n\n" + _groups(provenance["metrics"]["subgroups"]),
+        "## Certificate\n\n" + _certificate(certificate, manifest["operating_points"]),
+        "## Gates\n\n" + _KEPT_OUT + _gates(provenance["metrics"]["gates"]),
+        "## Time\n\n" + _times(provenance),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _made(manifest: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    films = ", ".join(f"{name} {count}" for name, count in provenance["films"].items())
+    return "\n".join(
+        (
+            f"- recipe: {provenance['recipe']}, seed {provenance['seed']}",
+            f"- made: {manifest['created']}",
+            f"- films drawn: {films}",
+            f"- data digest: {provenance['data_digest']}",
+            f"- licence: {manifest['licence']}",
+        )
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _interval(values: Sequence[float]) -> str:
+    return f"{values[0]:.3f} [{values[1]:.3f}, {values[2]:.3f}]"
+
+
+def _findings(findings: Mapping[str, Mapping[str, Any]]) -> str:
+    head = ("finding", "with / without", "AUC", "sensitivity at flag", "specificity at flag",
+            "missed at rule-out", "ruled out without it")  # fmt: skip
+    rows = [
+        (
+            name,
+            f"{figures['positives']} / {figures['negatives']}",
+            _interval(figures["auc"]),
+            _interval(figures["sensitivity_at_flag"]),
+            _interval(figures["specificity_at_flag"]),
+            *(
+                _interval(figures[key]) if key in figures else "refused"
+                for key in ("miss_rate_at_rule_out", "ruled_out_without_finding")
+            ),
+        )
+        for name, figures in findings.items()
+    ]
+    return _table(head, rows)
+
+
+def _shares(figures: Mapping[str, Any]) -> str:
+    return "\n".join(
+        f"- {name.replace('_', ' ')}: {_interval(value) if isinstance(value, list) else value}"
+        for name, value in figures.items()
+    )
+
+
+def _groups(groups: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [(name, str(row["films"]), f"{row['auc']:.3f}") for name, row in groups.items()]
+    return _table(("group", "films", 'AUC of "abnormal"'), rows)
+
+
+def _certificate(certificate: Mapping[str, Any] | None, points: Mapping[str, Any]) -> str:
+    if certificate is None:
+        return "None: this bundle rules nothing out."
+    alpha, delta = certificate["alpha"], certificate["delta"]
+    rows = [
+        (
+            name,
+            str(shown["n"]),
+            str(shown["k"]),
+            f"{shown['threshold']:.4f}",
+            f"{points[name]['rule_out']:.4f}",
+        )
+        for name, shown in certificate["findings"].items()
+    ]
+    return (
+        f"For phantom films that pass every gate, the miss rate at rule-out is at most "
+        f"{alpha:.0%} with confidence {1 - delta:.0%}, for each finding. Thresholds are logits; "
+        "the one used lies below the certified one where that rules out normal films enough.\n\n"
+        + _table(("finding", "positives n", "misses allowed k", "certified", "used"), rows)
+    )
+
+
+def _gates(gates: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        (name, f"{row['kept_out']} of {row['films']}", row["most_often_by"])
+        for name, row in gates.items()
+    ]
+    return _table(("films", "kept out", "first gate"), rows)
+
+
+def _times(provenance: Mapping[str, Any]) -> str:
+    lines = [f"- {name}: {seconds:.0f} s" for name, seconds in provenance["seconds"].items()]
+    return "\n".join([f"Measured on {provenance['hardware']}.\n", *lines])

@@ -1,0 +1,164 @@
+"""What a bundle does on fresh films: figures with intervals, against baselines, by gate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from training.certificate import Calibration, ruled_out
+from training.limits import failures
+from training.statistics import Flags, Interval, area_under_curve, clopper_pearson, delong_interval
+from triage.vision.geometry import disc_features, spine_features
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from training.phantom import PhantomCase
+    from triage.vision.gates import GateLimits
+    from triage.vision.inference import Reading
+
+
+def finding_figures(
+    test: Calibration, points: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, dict[str, Any]]:
+    """AUC, sensitivity and specificity at the flag, misses at rule-out, for each finding.
+
+    Args:
+        test: Films that passed every gate; nothing was trained, stopped or set on them.
+        points: Thresholds, as in bundle.json.
+    """
+    return {name: _figures(test, column, points[name]) for column, name in enumerate(test.findings)}
+
+
+def _figures(test: Calibration, column: int, point: Mapping[str, float | None]) -> dict[str, Any]:
+    positive, negative = test.positives(column), test.negatives(column)
+    either = positive | negative
+    flagged = test.mean[:, column] >= np.float64(point["flag"])
+    sensitivity = _share(flagged[positive])
+    specificity = _share(~flagged[negative])
+    figures = {
+        "positives": int(positive.sum()),
+        "negatives": int(negative.sum()),
+        "auc": _listed(delong_interval(test.mean[either, column], positive[either])),
+        "sensitivity_at_flag": _listed(sensitivity),
+        "specificity_at_flag": _listed(specificity),
+        "balanced_accuracy_at_flag": round((sensitivity.estimate + specificity.estimate) / 2, 4),
+    }
+    rule_out = point["rule_out"]
+    if rule_out is not None:
+        below = test.highest[:, column] < rule_out
+        figures["miss_rate_at_rule_out"] = _listed(_share(below[positive]))
+        figures["ruled_out_without_finding"] = _listed(_share(below[negative]))
+    return figures
+
+
+def study_figures(
+    test: Calibration, points: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, Any]:
+    """What happens to whole films as they come: likely normal only when all is ruled out."""
+    limits = [points[name]["rule_out"] for name in test.findings]
+    column = test.findings.index("abnormal")
+    lowered = ruled_out(test.raw, limits)
+    return {
+        "abnormal_called_likely_normal": _listed(_share(lowered[test.positives(column)])),
+        "normal_called_likely_normal": _listed(_share(lowered[test.negatives(column)])),
+    }
+
+
+def _share(flags: Flags) -> Interval:
+    return clopper_pearson(int(flags.sum()), len(flags))
+
+
+def _listed(interval: Interval) -> list[float]:
+    return [round(value, 4) for value in (interval.estimate, interval.low, interval.high)]
+
+
+def baseline_figures(
+    fitting: tuple[Sequence[PhantomCase], Sequence[Reading]],
+    testing: tuple[Sequence[PhantomCase], Sequence[Reading]],
+) -> dict[str, Any]:
+    """What needs no look at the image: the majority, age and sex, the found landmarks alone.
+
+    Args:
+        fitting: Cases and readings to fit on.
+        testing: Fresh cases and readings.
+
+    Returns:
+        AUC (or accuracy of the majority) for "abnormal".
+    """
+    truth = np.array([case.abnormal for case in testing[0]])
+    known = np.array([case.abnormal for case in fitting[0]])
+    people = [_people(cases) for cases, _ in (fitting, testing)]
+    shapes = [_shapes(readings) for _, readings in (fitting, testing)]
+    return {
+        "majority_accuracy": round(float(max(truth.mean(), 1 - truth.mean())), 4),
+        "age_and_sex_auc": _listed(_linear(people[0], known, people[1], truth)),
+        "landmark_geometry_auc": _listed(_linear(shapes[0], known, shapes[1], truth)),
+    }
+
+
+def _people(cases: Sequence[PhantomCase]) -> NDArray[np.float64]:
+    return np.array([[case.age_years, case.sex == "F"] for case in cases], np.float64)
+
+
+def _shapes(readings: Sequence[Reading]) -> NDArray[np.float64]:
+    import torch  # noqa: PLC0415 - only this baseline needs tensors
+
+    landmarks = torch.from_numpy(np.stack([reading.measures.landmarks for reading in readings]))
+    discs, spine = disc_features(landmarks), spine_features(landmarks)
+    features = [discs.min(dim=1).values, discs.max(dim=1).values, spine]
+    return torch.cat(features, dim=1).double().numpy()
+
+
+def _linear(
+    known: NDArray[np.float64], truth: Flags, fresh: NDArray[np.float64], fresh_truth: Flags
+) -> Interval:
+    """AUC of a ridge-penalised logistic regression, fitted on some films, tried on others."""
+    mean, spread = known.mean(axis=0), known.std(axis=0) + 1e-9
+    inputs, sign = (known - mean) / spread, np.where(truth, 1.0, -1.0)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        margin = sign * (inputs @ weights[1:] + weights[0])
+        return float(np.logaddexp(0, -margin).mean() + 0.01 * weights[1:] @ weights[1:])
+
+    weights = minimize(loss, np.zeros(inputs.shape[1] + 1), method="L-BFGS-B").x
+    return delong_interval((fresh - mean) / spread @ weights[1:], fresh_truth)
+
+
+def gate_figures(
+    groups: Mapping[str, Sequence[Reading]], limits: GateLimits
+) -> dict[str, dict[str, Any]]:
+    """For each kind of film the share kept out, and the gate that most often does it."""
+    return {name: _kept_out(readings, limits) for name, readings in groups.items()}
+
+
+def _kept_out(readings: Sequence[Reading], limits: GateLimits) -> dict[str, Any]:
+    failed = [failures(reading, limits) for reading in readings]
+    first = Counter(names[0] for names in failed if names)
+    return {
+        "films": len(readings),
+        "kept_out": sum(1 for names in failed if names),
+        "most_often_by": first.most_common(1)[0][0] if first else "",
+    }
+
+
+def subgroup_figures(test: Calibration) -> dict[str, dict[str, Any]]:
+    """AUC of "abnormal" in groups of films: a group that suffers must be seen."""
+    column = test.findings.index("abnormal")
+    positive = test.positives(column)
+    either = positive | test.negatives(column)
+    rows = {}
+    for name, members in test.strata.items():
+        chosen = members & either
+        if len(set(positive[chosen])) < 2:  # noqa: PLR2004 - an area needs both kinds
+            continue
+        rows[name] = {
+            "films": int(chosen.sum()),
+            "auc": round(area_under_curve(test.mean[chosen, column], positive[chosen]), 4),
+        }
+    return rows

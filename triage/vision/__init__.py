@@ -1,0 +1,1 @@
+"""From a stored file to gates and scores: decoding, the pixel path, networks, bundle, worker."""
