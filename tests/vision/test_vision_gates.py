@@ -21,6 +21,16 @@ def failed(facts: HeaderFacts) -> list[str]:
     return [gate.gate for gate in header_gates(facts) if not gate.passed]
 
 
+def test_a_body_part_that_the_site_writes_for_the_cervical_spine_passes(
+    lateral_facts: HeaderFacts,
+) -> None:
+    facts = dataclasses.replace(lateral_facts, body_part_examined="HALSWIRBELSAEULE")
+
+    assert failed(facts) == ["header.body-part"]
+    own = header_gates(facts, ["Halswirbels\u00e4ule", "HALSWIRBELSAEULE"])
+    assert all(gate.passed for gate in own)
+
+
 def test_an_adult_lateral_film_passes_every_header_gate(lateral_facts: HeaderFacts) -> None:
     assert failed(lateral_facts) == []
 

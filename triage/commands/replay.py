@@ -88,7 +88,8 @@ def _film(path: Path, settings: Settings, analyst: Analyst) -> Film:
         return Film(path, facts, ImageEvidence(uid, verdict.state, problem=verdict.reason))
     limits = DecodeLimits(megapixels=settings.worker.maximum_megapixels)
     try:
-        analysis = examine(path, facts, analyst, limits).analysis
+        body_parts = settings.eligibility.body_parts
+        analysis = examine(path, facts, analyst, limits, body_parts).analysis
     except PixelError as error:
         return Film(path, facts, ImageEvidence(uid, ImageState.SET_ASIDE, problem=str(error)))
     return Film(path, facts, ImageEvidence(uid, ImageState.ANALYSED, analysis))

@@ -15,6 +15,8 @@ import numpy as np
 from triage.values import GateResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from triage.values import HeaderFacts
@@ -112,17 +114,21 @@ class FilmMeasures:
     distance: float
 
 
-def header_gates(facts: HeaderFacts) -> tuple[GateResult, ...]:
+def header_gates(facts: HeaderFacts, body_parts: Iterable[str] = ()) -> tuple[GateResult, ...]:
     """Judge an image by what its header says; nothing is decoded.
 
     Args:
         facts: What intake read from the header.
+        body_parts: What the site writes into Body Part Examined for the cervical spine, beside
+            what is common: its eligibility.body_parts.
 
     Returns:
         One result for each gate, in order.
     """
     return (
-        _header("body-part", _is_cervical(facts), "the header does not say cervical spine"),
+        _header(
+            "body-part", _is_cervical(facts, body_parts), "the header does not say cervical spine"
+        ),
         _header("view", _may_be_lateral(facts), "the header names another view than lateral"),
         _header("position", not _is_bent(facts), "taken in flexion or extension"),
         _header("modality", facts.modality in _MODALITIES, "modality is neither CR nor DX"),
@@ -150,15 +156,18 @@ def _header(name: str, passed: bool, reason: str) -> GateResult:
     return GateResult(f"header.{name}", passed, "" if passed else reason)
 
 
-def _is_cervical(facts: HeaderFacts) -> bool:
+def _is_cervical(facts: HeaderFacts, body_parts: Iterable[str]) -> bool:
     """Whether body part, region code or, failing both, a description says so."""
     if any(code in _REGION_CODES for code in facts.anatomic_codes):
         return True
-    part = "".join(letter for letter in facts.body_part_examined.upper() if letter.isalnum())
-    if part:
-        return part in _BODY_PARTS
+    if part := _letters(facts.body_part_examined):
+        return part in {*_BODY_PARTS, *map(_letters, body_parts)}
     described = f"{facts.series_description} {facts.study_description}".lower()
     return any(word in described for word in _DESCRIPTION_WORDS)
+
+
+def _letters(words: str) -> str:
+    return "".join(letter for letter in words.upper() if letter.isalnum())
 
 
 def _may_be_lateral(facts: HeaderFacts) -> bool:

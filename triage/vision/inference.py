@@ -18,7 +18,7 @@ from triage.vision.pixels import PreparedFilm, prepare
 from triage.vision.weights import load_networks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -240,7 +240,11 @@ class Examined:
 
 
 def examine(
-    path: Path, facts: HeaderFacts, analyst: Analyst, limits: DecodeLimits | None = None
+    path: Path,
+    facts: HeaderFacts,
+    analyst: Analyst,
+    limits: DecodeLimits | None = None,
+    body_parts: Iterable[str] = (),
 ) -> Examined:
     """Do for one file all that the worker does, without a store.
 
@@ -249,6 +253,7 @@ def examine(
         facts: What intake reads from its header.
         analyst: The bundle on a device.
         limits: The most that decoding may take.
+        body_parts: See `header_gates`.
 
     Returns:
         What was found.
@@ -259,5 +264,5 @@ def examine(
     """
     film = read_film(path, facts, limits)
     (analysis,) = analyst.analyse([analyst.prepare(film)])
-    header = (*header_gates(facts), polarity_gate(known=film.polarity_known))
+    header = (*header_gates(facts, body_parts), polarity_gate(known=film.polarity_known))
     return Examined(with_header(analysis, header), film)

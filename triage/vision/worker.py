@@ -175,7 +175,8 @@ class Worker:
     def _prepare(self, image: ClaimedImage) -> Ready:
         """Decode one image; runs in a thread."""
         film = read_film(self._settings.state_folder / image.path, image.facts, self._limits)
-        header = (*header_gates(image.facts), polarity_gate(known=film.polarity_known))
+        body_parts = self._settings.eligibility.body_parts
+        header = (*header_gates(image.facts, body_parts), polarity_gate(known=film.polarity_known))
         thumbnail = self._thumbnail(image, film.pixels)
         return Ready(self._analyst.prepare(film), header, thumbnail)
 
