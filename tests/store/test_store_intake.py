@@ -208,7 +208,9 @@ def test_the_brake_puts_everything_back_and_holds(store, clock, paused_first):
     if not paused_first:
         assert decide(store, ReadingClass.LIKELY_NORMAL)
         assert store.pause("stop") == 1
-        assert only_entry(store).priority is Priority.MEDIUM
+        entry = only_entry(store)
+        assert (entry.priority, entry.reasons) == (Priority.MEDIUM, ("because",))
+        assert store.study("1.2.1").priority_changes[-1].reason == "stop"
         return
     seen = store.snapshot("1.2.1")
     store.pause("stop")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, insert, select, update
 
 from triage.store.database import Database
-from triage.store.placing import place_work_item
+from triage.store.placing import place_work_item, unassessed
 from triage.store.records import Placement, StandingDecision
 from triage.store.schema import controls, decisions, studies, work_items
 from triage.values import StudyState
@@ -37,14 +37,7 @@ class BrakeVerbs(Database):
         """
         with self.writing() as connection:
             _set_paused(connection, self.clock(), paused=True)
-            return _place_all(
-                connection,
-                self.clock(),
-                lambda stands: Placement(
-                    stands.order_priority.reading_class, (reason,), stands.outcome
-                ),
-                reason,
-            )
+            return _place_all(connection, self.clock(), _as_ordered, reason)
 
     def resume(self, placing: Callable[[StandingDecision], Placement]) -> int:
         """Let results have effect again; `placing` says where each decided study belongs.
@@ -90,11 +83,11 @@ def _place_all(
     moved = 0
     for row in _standing(connection):
         if row.decided_outcome is None or row.state is not StudyState.DECIDED:
-            placement = Placement(row.order_priority.reading_class, (reason,), outcome=None)
+            placement = unassessed(row.order_priority)
         else:
             placement = placing(_stands(row))
         moved += row.class_now is not placement.reading_class
-        place_work_item(connection, row.study_instance_uid, placement, now)
+        place_work_item(connection, row.study_instance_uid, placement, now, cause=reason)
     # What is not decided yet is looked at again, under the mode that now holds.
     connection.execute(
         update(studies)
@@ -102,6 +95,11 @@ def _place_all(
         .values(changes=studies.c.changes + 1)
     )
     return moved
+
+
+def _as_ordered(stands: StandingDecision) -> Placement:
+    """Place a decided study as if its result had no effect; what was found out stays told."""
+    return Placement(stands.order_priority.reading_class, stands.reasons, stands.outcome)
 
 
 def _standing(connection: Connection) -> list[Row[Any]]:
