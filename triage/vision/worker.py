@@ -20,7 +20,7 @@ from triage.errors import PermanentError, TriageError
 from triage.log import get_logger
 from triage.owners import owner_name
 from triage.store import Store
-from triage.values import Analysis, ImageState
+from triage.values import Analysis
 from triage.vision.bundle import Bundle, default_bundle_folder
 from triage.vision.decode import DecodeLimits, read_film
 from triage.vision.gates import header_gates, polarity_gate
@@ -223,8 +223,9 @@ class Worker:
     def _finish(self, image: ClaimedImage, analysis: Analysis, thumbnail: str) -> None:
         kept = self._store.finish_image(image.instance_id, self._owner, analysis, thumbnail)
         self._held.discard(image.instance_id)
+        # Where the lease was lost, another worker has the image and records its own result.
         log.info(
-            "image analysed" if kept else "lease lost, another worker has the image",
+            "image analysed",
             action="image_analysed" if kept else "lease_lost",
             study=image.study_instance_uid,
             instance=image.sop_instance_uid,
@@ -236,7 +237,7 @@ class Worker:
         known = isinstance(error, TriageError)
         if not known:
             log.error(
-                "image failed",
+                "unforeseen error on an image",
                 action="image_error",
                 instance=image.sop_instance_uid,
                 exc_info=error,
@@ -253,7 +254,7 @@ class Worker:
         )
         self._held.discard(image.instance_id)
         log.warning(
-            "image set aside" if state is ImageState.SET_ASIDE else "image goes back to the queue",
+            "image failed",
             action="image_failed",
             study=image.study_instance_uid,
             instance=image.sop_instance_uid,
