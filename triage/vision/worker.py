@@ -20,7 +20,6 @@ from triage.errors import PermanentError, TriageError
 from triage.log import get_logger
 from triage.owners import owner_name
 from triage.store import Store
-from triage.values import Analysis
 from triage.vision.bundle import Bundle, default_bundle_folder
 from triage.vision.decode import DecodeLimits, read_film
 from triage.vision.gates import header_gates, polarity_gate
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
     from triage.settings import Settings
     from triage.store import ClaimedImage
-    from triage.values import GateResult
+    from triage.values import Analysis, GateResult
     from triage.vision.pixels import PreparedFilm
 
 log = get_logger("worker")
