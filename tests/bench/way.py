@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from triage.demo.stage import Daemon
 
 
+ALONE = 5  # films that are sent one by one before the burst
+
+
 @dataclass(frozen=True)
 class Times:
     """When things happened to one study."""
@@ -66,8 +69,11 @@ def main() -> int:
             settings = demonstration_settings(folder / pacs_name, ae_title, port, 0)
             with running_daemon(folder / pacs_name, settings) as daemon:
                 daemon.wait_until_ready()
-                times = measure(daemon, paths)
-                report(pacs_name, daemon, times)
+                alone = [one for path in paths[:ALONE] for one in measure(daemon, [path])]
+                report(f"{ALONE} studies one by one, reports to {pacs_name}", daemon, alone)
+                burst = measure(daemon, paths[ALONE:])
+                report(f"{len(burst)} studies in a burst, reports to {pacs_name}", daemon, burst)
+                report_processes(daemon)
     return 0
 
 
@@ -91,11 +97,14 @@ def measure(daemon: Daemon, paths: Sequence[Path]) -> list[Times]:
         Item(path, path.name, path.name, number // 8, False, "", (), "")
         for number, path in enumerate(paths)
     ]
+    with Store.open(daemon.settings.state_folder) as store:
+        before = {one.study_instance_uid for one in store.worklist_entries()}
     statuses = [status for _, status in send(daemon.settings, items)]
     assert not any(statuses)
     with Store.open(daemon.settings.state_folder) as store:
         until(lambda: finished(store), "every report", 600)
-        return [times_of(store, one.study_instance_uid) for one in store.worklist_entries()]
+        uids = [one.study_instance_uid for one in store.worklist_entries()]
+        return [times_of(store, uid) for uid in uids if uid not in before]
 
 
 def finished(store: Store) -> bool:
@@ -115,19 +124,23 @@ def times_of(store: Store, uid: str) -> Times:
     )
 
 
-def report(name: str, daemon: Daemon, times: Sequence[Times]) -> None:
+def report(title: str, daemon: Daemon, times: Sequence[Times]) -> None:
     quiet = daemon.settings.studies.quiet_seconds
     console = Console(width=100)
-    console.rule(f"{len(times)} studies in a burst, reports to: {name}")
+    console.rule(title)
     table = Table("from the answer, beyond the quiet time", "p50 s", "p95 s", "max s")
-    for title, seconds in (
-        ("until the place on the list", [(t.decided - t.answered).total_seconds() for t in times]),
-        ("until the report is stored", [(t.stored - t.answered).total_seconds() for t in times]),
+    for milestone, spans in (
+        ("until the place on the list", [one.decided - one.answered for one in times]),
+        ("until the report is stored", [one.stored - one.answered for one in times]),
     ):
-        beyond = sorted(one - quiet for one in seconds)
+        beyond = sorted(span.total_seconds() - quiet for span in spans)
         at = [statistics.median(beyond), beyond[int(0.95 * (len(beyond) - 1))], beyond[-1]]
-        table.add_row(title, *(f"{value:.2f}" for value in at))
+        table.add_row(milestone, *(f"{value:.2f}" for value in at))
     console.print(table)
+
+
+def report_processes(daemon: Daemon) -> None:
+    console = Console(width=100)
     images, busy = worker_batches(daemon)
     console.print(f"worker: {images / busy:.1f} images/s while it works ({images} in {busy:.1f} s)")
     table = Table("process", "peak resident MB")
