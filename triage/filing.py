@@ -144,7 +144,7 @@ def build_study_report(
         series_instance_uid=report_series_uid(uid),
         series_number=SERIES_NUMBER,
         instance_number=number,
-        created_at=now,
+        created_at=now.astimezone(),  # dates in reports are read in the hospital's own time
         mode=mode,
         predecessor=predecessor,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -240,6 +241,20 @@ def test_a_source_file_that_is_gone_leaves_a_report_from_what_intake_read(site):
     (decided,) = site.store.study(STUDY).decisions
     report = dcmread(site.settings.state_folder / decided.report.path)
     assert report.PatientName == "Poe^Max"
+
+
+def test_a_report_is_dated_in_the_hospitals_own_time(site, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    site.receive()
+    site.analyse(99.0)
+    site.rest()
+    site.conclude()
+    monkeypatch.undo()
+    time.tzset()
+    (decided,) = site.store.study(STUDY).decisions
+    report = dcmread(site.settings.state_folder / decided.report.path)
+    assert (report.ContentDate, report.ContentTime[:6]) == ("20260302", "170011")
 
 
 @pytest.mark.parametrize("mode", Mode)
