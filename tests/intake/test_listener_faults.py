@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import threading
+from functools import partial
 
 import pytest
 from pydicom.uid import DigitalXRayImageStorageForPresentation
@@ -14,22 +15,14 @@ from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.sop_class import Verification
 
+from tests.waiting import until
 from triage.errors import StoreError, TransientError
 from triage.intake import listener
 from triage.store import Store
 
 DX = DigitalXRayImageStorageForPresentation
 WAIT_SECONDS = 20.0
-
-
-def wait_for(condition):
-    """Wait until something holds that another process or thread brings about."""
-    pause = threading.Event()
-    for _ in range(2000):
-        if condition():
-            return
-        pause.wait(WAIT_SECONDS / 2000)
-    pytest.fail("it did not come about in time")
+wait_for = partial(until, what="what the listener or its peer was to do")
 
 
 def big(film):

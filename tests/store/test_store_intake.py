@@ -243,3 +243,15 @@ def test_arriving_studies_are_examined_before_complete_ones(store, clock):
     store.association_released(["1.2.1"])
     assert store.studies_to_examine() == ("1.2.2", "1.2.1")
     assert store.studies_to_examine(limit=1) == ("1.2.2",)
+
+
+def test_a_study_loses_no_image_to_another_that_uses_the_same_uid(store):
+    record(store, make_facts("1.2.1", "1.2.77"), content="a")
+    receipt = record(store, make_facts("1.2.2", "1.2.77"), content="b")
+    assert receipt.kind == "new"
+    for study in ("1.2.1", "1.2.2"):
+        (image,) = store.study(study).instances
+        assert (image.superseded, image.state) == (False, ImageState.QUEUED)
+    assert store.is_known("1.2.77", "a".rjust(64, "0"))
+    assert store.is_known("1.2.77", "b".rjust(64, "0"))
+    assert not store.is_known("1.2.77", "c".rjust(64, "0"))

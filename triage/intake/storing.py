@@ -91,7 +91,7 @@ class StorageProvider:
         if self.store.is_own_report(uid):
             _log.info("own report left alone", action="own_report_received", report=uid)
             return True
-        if self.store.known_digest(uid) == incoming.sha256:
+        if self.store.is_known(uid, incoming.sha256):
             _log.info("duplicate left alone", action="duplicate_received", instance=uid)
             return True
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 
 from triage.store.database import Database
 from triage.store.placing import create_work_item, place_work_item
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
+    from sqlalchemy.sql.elements import ColumnElement
 
     from triage.store.records import StoredFile
     from triage.values import HeaderFacts, OrderPriority
@@ -66,10 +67,10 @@ class IntakeVerbs(Database):
         """
         now = self.clock()
         with self.writing() as connection:
-            known = _current_version(connection, facts.sop_instance_uid)
+            known = _current_version(connection, facts)
             if known is not None and known.sha256 == file.sha256:
                 return Receipt("duplicate", known.instance_id, known.version)
-            version = _supersede(connection, facts.sop_instance_uid)
+            version = _supersede(connection, facts)
             instance_id = connection.execute(
                 insert(instances)
                 .values(
@@ -93,11 +94,15 @@ class IntakeVerbs(Database):
                 _grow_study(connection, facts, now)
         return Receipt("new" if version == 1 else "new-version", instance_id, version)
 
-    def known_digest(self, sop_instance_uid: str) -> str | None:
-        """Return the SHA-256 of the current version of an instance, None when there is none."""
+    def is_known(self, sop_instance_uid: str, sha256: str) -> bool:
+        """Whether the current version of an instance has these very bytes."""
         with self.reading() as connection:
-            known = _current_version(connection, sop_instance_uid)
-        return None if known is None else str(known.sha256)
+            query = select(func.count()).where(
+                instances.c.sop_instance_uid == sop_instance_uid,
+                instances.c.sha256 == sha256,
+                ~instances.c.superseded,
+            )
+            return bool(connection.execute(query).scalar_one())
 
     def is_own_report(self, sop_instance_uid: str) -> bool:
         """Whether this UID is a report of ours, under any UID that a destination stored."""
@@ -136,17 +141,29 @@ class IntakeVerbs(Database):
         return closed
 
 
-def _current_version(connection: Connection, sop_instance_uid: str) -> Row[Any, Any, Any] | None:
+def _same_instance(facts: HeaderFacts) -> ColumnElement[bool]:
+    """Select the versions of an instance.
+
+    Where two studies use one SOP Instance UID, against the standard, they are two instances: a
+    study must not lose an image to another.
+    """
+    return and_(
+        instances.c.sop_instance_uid == facts.sop_instance_uid,
+        instances.c.study_instance_uid == facts.study_instance_uid,
+    )
+
+
+def _current_version(connection: Connection, facts: HeaderFacts) -> Row[Any, Any, Any] | None:
     return connection.execute(
         select(instances.c.instance_id, instances.c.sha256, instances.c.version).where(
-            instances.c.sop_instance_uid == sop_instance_uid, ~instances.c.superseded
+            _same_instance(facts), ~instances.c.superseded
         )
     ).first()
 
 
-def _supersede(connection: Connection, sop_instance_uid: str) -> int:
+def _supersede(connection: Connection, facts: HeaderFacts) -> int:
     """Mark every version so far as superseded and return the number of the next."""
-    held = instances.c.sop_instance_uid == sop_instance_uid
+    held = _same_instance(facts)
     last = connection.execute(select(func.max(instances.c.version)).where(held)).scalar_one()
     if last is None:
         return 1
