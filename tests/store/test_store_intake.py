@@ -208,6 +208,7 @@ def test_the_brake_puts_everything_back_and_holds(store, clock, paused_first):
     if not paused_first:
         assert decide(store, ReadingClass.LIKELY_NORMAL)
         assert store.pause("stop") == 1
+        assert store.paused()
         entry = only_entry(store)
         assert (entry.priority, entry.reasons) == (Priority.MEDIUM, ("because",))
         assert store.study("1.2.1").priority_changes[-1].reason == "stop"
@@ -216,6 +217,7 @@ def test_the_brake_puts_everything_back_and_holds(store, clock, paused_first):
     store.pause("stop")
     store.record_examined(seen, Placement(ReadingClass.SUSPECTED_ABNORMAL, ("x",), None))
     assert only_entry(store).priority is Priority.MEDIUM
+    assert store.studies_to_examine() == ("1.2.1",)
 
 
 def test_resuming_places_what_is_decided_and_looks_again_at_the_rest(store, clock):

@@ -92,7 +92,7 @@ class StudySnapshot:
             still is the same.
         settled: No image of the study waits for a worker.
         paths: Path of each current image (relative to the state folder), by SOP Instance UID.
-        paused: Whether the brake is on; a decision is only written when it still is so.
+        paused: Whether the brake is on.
         facts: Header facts of each current image, by SOP Instance UID.
         decisions: How many decisions the study has had.
         last_report: The report of the last decision.

@@ -205,9 +205,10 @@ def _evidence(image: Row[Any]) -> ImageEvidence:
 
 
 def _examined(connection: Connection, snapshot: StudySnapshot) -> bool:
-    """Compare and set: only the study that the snapshot shows counts as examined."""
-    if is_paused(connection) is not snapshot.paused:
-        return False
+    """Compare and set: only the study that the snapshot shows counts as examined.
+
+    Pulling the brake, or letting it go, counts as a change of every study not yet decided.
+    """
     done = connection.execute(
         update(studies)
         .where(
