@@ -39,7 +39,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Run:
     """What is left when the morning is over."""
 
     daemon: Daemon
@@ -49,9 +49,9 @@ class Outcome:
     statuses: Mapping[str, int]
 
 
-def all_checks(outcome: Outcome) -> Iterator[Check]:
+def all_checks(run: Run) -> Iterator[Check]:
     """Yield every check."""
-    checks: Sequence[Callable[[Outcome], Check]] = (
+    checks: Sequence[Callable[[Run], Check]] = (
         _every_file_was_taken,
         _every_study_is_listed_once,
         _every_study_is_decided,
@@ -65,61 +65,61 @@ def all_checks(outcome: Outcome) -> Iterator[Check]:
         _every_view_shows_one_order,
     )
     for check in checks:
-        yield check(outcome)
+        yield check(run)
 
 
-def _studies(outcome: Outcome) -> dict[str, list[Item]]:
+def _studies(run: Run) -> dict[str, list[Item]]:
     found: dict[str, list[Item]] = {}
-    for item in outcome.items:
+    for item in run.items:
         if item.label != DUPLICATE:
             found.setdefault(item.study, []).append(item)
     return found
 
 
-def _outcomes(outcome: Outcome) -> dict[str, str]:
+def _outcomes(run: Run) -> dict[str, str]:
     return {
         entry.study_instance_uid: entry.outcome.value if entry.outcome else "none"
-        for entry in outcome.store.worklist_entries()
+        for entry in run.store.worklist_entries()
     }
 
 
-def _every_file_was_taken(outcome: Outcome) -> Check:
-    refused = [name for name, status in outcome.statuses.items() if status != 0]
-    seen = f"{len(outcome.statuses)} sent, {len(refused)} refused"
+def _every_file_was_taken(run: Run) -> Check:
+    refused = [name for name, status in run.statuses.items() if status != 0]
+    seen = f"{len(run.statuses)} sent, {len(refused)} refused"
     return Check("every C-STORE was answered with success", not refused, seen)
 
 
-def _every_study_is_listed_once(outcome: Outcome) -> Check:
-    listed = [entry.study_instance_uid for entry in outcome.store.worklist_entries()]
-    sent = set(_studies(outcome))
+def _every_study_is_listed_once(run: Run) -> Check:
+    listed = [entry.study_instance_uid for entry in run.store.worklist_entries()]
+    sent = set(_studies(run))
     holds = len(listed) == len(set(listed)) and set(listed) == sent
     return Check("every study is on the list, once", holds, f"{len(listed)} of {len(sent)}")
 
 
-def _every_study_is_decided(outcome: Outcome) -> Check:
+def _every_study_is_decided(run: Run) -> Check:
     open_ = [
         entry
-        for entry in outcome.store.worklist_entries()
+        for entry in run.store.worklist_entries()
         if entry.study_state is not StudyState.DECIDED
     ]
     return Check("every study is decided", not open_, f"{len(open_)} open")
 
 
-def _gated_films_are_not_assessed(outcome: Outcome) -> Check:
-    outcomes = _outcomes(outcome)
+def _gated_films_are_not_assessed(run: Run) -> Check:
+    outcomes = _outcomes(run)
     wrong = [
         f"{items[-1].label}: {outcomes.get(study)}"
-        for study, items in _studies(outcome).items()
+        for study, items in _studies(run).items()
         if outcomes.get(study) not in items[-1].expected
     ]
     return Check("films out of scope are not assessed", not wrong, ", ".join(wrong) or "none is")
 
 
-def _plain_films_come_out(outcome: Outcome) -> Check:
-    outcomes = _outcomes(outcome)
+def _plain_films_come_out(run: Run) -> Check:
+    outcomes = _outcomes(run)
     plain = {
         study: items[-1].hoped_for
-        for study, items in _studies(outcome).items()
+        for study, items in _studies(run).items()
         if items[-1].label in ("normal", "abnormal")
     }
     right = sum(outcomes.get(study) == hoped for study, hoped in plain.items())
@@ -127,11 +127,11 @@ def _plain_films_come_out(outcome: Outcome) -> Check:
     return Check(claim, right >= LEAST_SHARE * len(plain), f"{right} of {len(plain)}")
 
 
-def _no_abnormal_film_is_lowered(outcome: Outcome) -> Check:
-    truth = {study: items[-1].label for study, items in _studies(outcome).items()}
+def _no_abnormal_film_is_lowered(run: Run) -> Check:
+    truth = {study: items[-1].label for study, items in _studies(run).items()}
     lowered = [
         entry.study_instance_uid
-        for entry in outcome.store.worklist_entries()
+        for entry in run.store.worklist_entries()
         if entry.reading_class is ReadingClass.LIKELY_NORMAL
     ]
     wrong = [study for study in lowered if truth.get(study) != "normal"]
@@ -139,32 +139,32 @@ def _no_abnormal_film_is_lowered(outcome: Outcome) -> Check:
     return Check("only normal films are lowered", bool(lowered) and not wrong, seen)
 
 
-def _ranked_studies(outcome: Outcome) -> list[str]:
-    cap_seconds = outcome.daemon.settings.worklist.waiting_cap_minutes * 60
-    ranked = rank(outcome.store.worklist_entries(), outcome.store.clock(), cap_seconds)
+def _ranked_studies(run: Run) -> list[str]:
+    cap_seconds = run.daemon.settings.worklist.waiting_cap_minutes * 60
+    ranked = rank(run.store.worklist_entries(), run.store.clock(), cap_seconds)
     return [one.entry.study_instance_uid for one in ranked]
 
 
-def _urgent_orders_come_first(outcome: Outcome) -> Check:
-    urgent = {item.study for item in outcome.items if item.label == STAT}
-    first = _ranked_studies(outcome)[: len(urgent)]
+def _urgent_orders_come_first(run: Run) -> Check:
+    urgent = {item.study for item in run.items if item.label == STAT}
+    first = _ranked_studies(run)[: len(urgent)]
     return Check("STAT orders come first", set(first) == urgent, f"{len(urgent)} at the top")
 
 
-def _every_study_has_its_reports(outcome: Outcome) -> Check:
+def _every_study_has_its_reports(run: Run) -> Check:
     wrong = []
-    for study, items in _studies(outcome).items():
+    for study, items in _studies(run).items():
         due = 1 + any(item.late for item in items)
-        wrong += [study] if len(outcome.pacs.received(study)) != due else []
-    total = len(outcome.pacs.received())
+        wrong += [study] if len(run.pacs.received(study)) != due else []
+    total = len(run.pacs.received())
     claim = "the PACS has one report for each study, two for the one that grew"
     return Check(claim, not wrong, f"{total} reports, {len(wrong)} studies with another number")
 
 
-def _the_second_report_names_the_first(outcome: Outcome) -> Check:
+def _the_second_report_names_the_first(run: Run) -> Check:
     claim = "a second report names the first"
-    for study in {item.study for item in outcome.items if item.late}:
-        first, *rest = outcome.pacs.received(study)
+    for study in {item.study for item in run.items if item.late}:
+        first, *rest = run.pacs.received(study)
         if not rest:
             return Check(claim, holds=False, seen="there is no second report")
         named = [
@@ -178,19 +178,19 @@ def _the_second_report_names_the_first(outcome: Outcome) -> Check:
     return Check(claim, holds=True, seen="it does")
 
 
-def _nothing_is_left_to_send(outcome: Outcome) -> Check:
+def _nothing_is_left_to_send(run: Run) -> Check:
     waiting = {
         state.value: count
-        for (_, state), count in outcome.store.counts().deliveries.items()
+        for (_, state), count in run.store.counts().deliveries.items()
         if state.value != "stored"
     }
     return Check("no delivery is left in the outbox", not waiting, str(waiting or "empty"))
 
 
-def _every_view_shows_one_order(outcome: Outcome) -> Check:
-    terminal = _ranked_studies(outcome)
-    page = [one["study_instance_uid"] for one in outcome.daemon.ask("api/worklist")["entries"]]
-    ups = _ups_order(outcome.daemon)
+def _every_view_shows_one_order(run: Run) -> Check:
+    terminal = _ranked_studies(run)
+    page = [one["study_instance_uid"] for one in run.daemon.ask("api/worklist")["entries"]]
+    ups = _ups_order(run.daemon)
     holds = terminal == page == ups
     seen = f"{len(terminal)} in the store, {len(page)} on the page, {len(ups)} over UPS"
     return Check("store, page and UPS query show the same order", holds, seen)
