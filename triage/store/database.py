@@ -48,7 +48,11 @@ class Database:
         self.path = state_folder / "triage.db"
         self._make_folders()
         self._engine = _engine(self.path)
-        self._create_schema()
+        try:
+            self._create_schema()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close every connection."""
