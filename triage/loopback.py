@@ -103,10 +103,7 @@ class LoopbackPacs:
         """Return what it holds, of one study or of all, in the order of first arrival."""
         with self._changed:
             held = tuple(self._held.values())
-        wanted = (study_instance_uid, None)
-        return tuple(
-            o for o in held if study_instance_uid is None or o.study_instance_uid in wanted
-        )
+        return tuple(one for one in held if study_instance_uid in {None, one.study_instance_uid})
 
     def wait_until(
         self, condition: Callable[[tuple[ReceivedObject, ...]], bool], timeout_seconds: float

@@ -21,16 +21,14 @@ from triage.vision.bundle import default_bundle_folder
 ROOT = Path(__file__).parents[2]
 
 
-def triage(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "triage", *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        **options,
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
+
+
+def triage(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "-m", "triage", *map(str, words)])
 
 
 @pytest.fixture
@@ -130,14 +128,7 @@ def triage_on_small_disk(folder: Path, options: str, prepare: str, *words: str |
     """
     command = " ".join(map(str, (sys.executable, "-m", "triage", *words)))
     script = f"mount -t tmpfs -o {options} tmpfs {folder} && {prepare} && exec {command}"
-    return subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return run(["unshare", "--mount", "sh", "-c", script])
 
 
 @pytest.fixture
