@@ -38,6 +38,8 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
         yield from _retry_faults(settings)
     if not known_faults & {"listener.address", "listener.port", "web.address", "web.port"}:
         yield from _port_faults(settings)
+    if not any(key.startswith("listener.") for key in known_faults):
+        yield from _tls_faults(settings)
     if not any(key.startswith("destinations") for key in known_faults):
         yield from _twin_faults(settings)
         if not known_faults & {"listener.address", "listener.port"}:
@@ -51,6 +53,25 @@ def _retry_faults(settings: Settings) -> Iterator[Fault]:
             "delivery.first_retry_seconds",
             f"{first:g} is more than maximum_retry_seconds, {longest:g}; lower one or raise the "
             "other",
+        )
+
+
+def _tls_faults(settings: Settings) -> Iterator[Fault]:
+    listener = settings.listener
+    if not listener.tls_port:
+        if not listener.accept_without_tls:
+            yield Fault(
+                "listener.accept_without_tls",
+                "false without tls_port leaves no port at all; set tls_port",
+            )
+        return
+    for name in ("tls_certificate", "tls_private_key", "tls_authorities"):
+        needed = name != "tls_authorities" or listener.tls_client_certificates
+        if needed and getattr(listener, name) is None:
+            yield Fault(f"listener.{name}", "is needed with tls_port; name the PEM file")
+    if listener.accept_without_tls and listener.tls_port == listener.port:
+        yield Fault(
+            "listener.tls_port", f"{listener.port} is the port without TLS; choose another one"
         )
 
 

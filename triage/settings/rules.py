@@ -63,6 +63,20 @@ def whole(minimum: int, maximum: int, note: str = "") -> Rule:
     return Rule(f"a whole number from {minimum} to {maximum}{note}", read)
 
 
+def pdu_length() -> Rule:
+    """Return the rule for the longest PDU, 0 being no limit (PS3.8 D.1)."""
+    least, most = 4096, 1_048_576
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise RefusedError
+        if value != 0 and not least <= value <= most:
+            raise RefusedError
+        return value
+
+    return Rule(f"a whole number from {least} to {most}, or 0 for no limit", read)
+
+
 def number(minimum: float, maximum: float, note: str = "") -> Rule:
     """Return the rule for a number between two bounds, both included."""
 
@@ -196,7 +210,7 @@ def several(each: Rule, *, at_least: int = 0) -> Rule:
     return Rule(f"a list, each {each.allowed}", read)
 
 
-def folder(*, optional: str = "") -> Rule:
+def absolute_path(*, optional: str = "") -> Rule:
     """Return the rule for an absolute path.
 
     Args:

@@ -83,17 +83,50 @@ class ListenerSettings:
             "Networks that may call, in CIDR notation; an empty list takes any.",
         ),
     )
+    listeners: int = field(
+        default=1,
+        metadata=_key(rules.whole(1, 64), "Processes that share the port."),
+    )
     maximum_associations: int = field(
         default=32,
-        metadata=_key(rules.whole(1, 1000), "Associations at the same time; more are rejected."),
+        metadata=_key(
+            rules.whole(1, 1000),
+            "Associations at the same time, over all processes; more are rejected for the moment.",
+        ),
+    )
+    maximum_associations_per_peer: int = field(
+        default=16,
+        metadata=_key(
+            rules.whole(1, 1000),
+            "Of these, as many from one address, so that no peer keeps the others out.",
+        ),
     )
     maximum_pdu_bytes: int = field(
         default=131_072,
-        metadata=_key(rules.whole(4096, 1_048_576), "Largest PDU that peers may send."),
+        metadata=_key(
+            rules.pdu_length(), "Largest PDU that peers may send; 128 KB is the fastest."
+        ),
+    )
+    idle_timeout_seconds: float = field(
+        default=600.0,
+        metadata=_key(
+            rules.number(0.1, _DAY), "An association on which nothing was asked for this long."
+        ),
     )
     network_timeout_seconds: float = field(
         default=60.0,
-        metadata=_key(rules.number(0.1, _DAY), "An association silent for this long is aborted."),
+        metadata=_key(
+            rules.number(0.1, _DAY),
+            "Within a request, a link that is silent for this long counts as dead.",
+        ),
+    )
+    minimum_bytes_per_second: int = field(
+        default=1024,
+        metadata=_key(
+            rules.whole(0, 1_000_000_000),
+            "Within a request, a sender that is slower than this over network_timeout_seconds is "
+            "aborted; a slow link is left alone.",
+        ),
     )
     minimum_free_megabytes: int = field(
         default=1024,
@@ -113,6 +146,42 @@ class ListenerSettings:
             "SOP classes that nothing here uses: keep their header and answer success, so that "
             "the sender's queue never blocks, or refuse them at association.",
         ),
+    )
+    accept_without_tls: bool = field(
+        default=True,
+        metadata=_key(rules.flag(), "Listen on `port`; false where every peer speaks TLS."),
+    )
+    tls_port: int = field(
+        default=0,
+        metadata=_key(
+            rules.whole(0, 65535, " (0: no TLS)"),
+            "Port of the same listener with TLS; 2762 is usual.",
+        ),
+    )
+    tls_certificate: Path | None = field(
+        default=None,
+        metadata=_key(
+            rules.absolute_path(optional="needed with tls_port"),
+            "PEM file of our certificate, with its chain.",
+        ),
+    )
+    tls_private_key: Path | None = field(
+        default=None,
+        metadata=_key(
+            rules.absolute_path(optional="needed with tls_port"),
+            "PEM file of its private key, without a passphrase; readable for this user alone.",
+        ),
+    )
+    tls_authorities: Path | None = field(
+        default=None,
+        metadata=_key(
+            rules.absolute_path(optional="needed with tls_port"),
+            "PEM file of the authorities that vouch for the peers' certificates.",
+        ),
+    )
+    tls_client_certificates: bool = field(
+        default=True,
+        metadata=_key(rules.flag(), "Peers must show a certificate (mutual authentication)."),
     )
 
 
@@ -188,7 +257,7 @@ class WorkerSettings:
     bundle: Path | None = field(
         default=None,
         metadata=_key(
-            rules.folder(optional="the one that comes along"),
+            rules.absolute_path(optional="the one that comes along"),
             "Folder of the model bundle; the one that comes along is not for patients.",
         ),
     )
@@ -338,7 +407,7 @@ class LogSettings:
     folder: Path | None = field(
         default=None,
         metadata=_key(
-            rules.folder(optional="standard output"),
+            rules.absolute_path(optional="standard output"),
             "Folder of one file per role; systemd takes standard output into the journal.",
         ),
     )
@@ -351,7 +420,7 @@ class Settings:
     state_folder: Path = field(
         default=Path("/var/lib/cspine-triage"),
         metadata=_key(
-            rules.folder(), "Folder of the database, the received files and the reports."
+            rules.absolute_path(), "Folder of the database, the received files and the reports."
         ),
     )
     listener: ListenerSettings = field(
