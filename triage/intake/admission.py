@@ -1,4 +1,4 @@
-"""Who may associate, and with which presentation contexts: pure rules and their one use."""
+"""Who may associate, and with which presentation contexts: pure rules."""
 
 from __future__ import annotations
 
@@ -53,23 +53,18 @@ CALLED_AE_TITLE = Refusal(1, 1, 7, "called AE title not recognised")
 CALLING_AE_TITLE = Refusal(1, 1, 3, "calling AE title not in listener.calling_ae_titles")
 CALLING_ADDRESS = Refusal(1, 1, 1, "address not in listener.calling_addresses")
 TOO_MANY = Refusal(2, 3, 2, "listener.maximum_associations reached")
+TOO_MANY_OF_PEER = Refusal(2, 3, 2, "listener.maximum_associations_per_peer reached")
 
 
-def refusal(call: Call, settings: ListenerSettings, active: int) -> Refusal | None:
-    """Return why an association is refused, None when it is welcome.
-
-    Args:
-        call: The request.
-        settings: The site's rules.
-        active: Associations that are open, this one included.
-    """
+def refusal(call: Call, settings: ListenerSettings) -> Refusal | None:
+    """Return why an association is refused by who asks for it, None when that is welcome."""
     if not _may_call_from(call.address, settings):
         return CALLING_ADDRESS
     if settings.check_called_ae_title and call.called_ae_title != settings.ae_title:
         return CALLED_AE_TITLE
     if settings.calling_ae_titles and call.calling_ae_title not in settings.calling_ae_titles:
         return CALLING_AE_TITLE
-    return TOO_MANY if active > settings.maximum_associations else None
+    return None
 
 
 def _may_call_from(address: str, settings: ListenerSettings) -> bool:

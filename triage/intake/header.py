@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triage.errors import HeaderError
@@ -25,17 +26,15 @@ from triage.intake.elements import (
     read_head,
     walk,
 )
-from triage.intake.sources import DeflatedSource, FileSource
+from triage.intake.sources import DeflatedSource, FileSource, InPlaceStream
 from triage.intake.storage_classes import encoding_of, is_deflated, is_image_class
 from triage.values import HeaderFacts, OrderPriority
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
-    from typing import BinaryIO
 
     from triage.intake.elements import Element
-    from triage.intake.sources import ByteSource
+    from triage.intake.sources import ByteSource, ReadableAt, SeekableStream
 
 Key = tuple[int, ...]  # tags of the enclosing sequences, then the element's own
 
@@ -144,12 +143,14 @@ class HeaderLimits:
 DEFAULT_LIMITS = HeaderLimits()
 
 
-def read_header(instance: Path | bytes, limits: HeaderLimits = DEFAULT_LIMITS) -> HeaderFacts:
+def read_header(
+    instance: Path | bytes | ReadableAt, limits: HeaderLimits = DEFAULT_LIMITS
+) -> HeaderFacts:
     """Read the header facts of one instance; the pixel data are never read.
 
     Args:
-        instance: A file, or its content; with a Part 10 header (PS3.10), or a bare data set in
-            a little endian transfer syntax.
+        instance: A file, its content, or something to be read in place; with a Part 10 header
+            (PS3.10), or a bare data set in a little endian transfer syntax.
         limits: How much to look at.
 
     Raises:
@@ -157,6 +158,8 @@ def read_header(instance: Path | bytes, limits: HeaderLimits = DEFAULT_LIMITS) -
     """
     if isinstance(instance, bytes):
         return _read_stream(io.BytesIO(instance), limits)
+    if not isinstance(instance, Path):
+        return _read_stream(InPlaceStream(instance), limits)
     try:
         with instance.open("rb") as stream:
             return _read_stream(stream, limits)
@@ -164,7 +167,7 @@ def read_header(instance: Path | bytes, limits: HeaderLimits = DEFAULT_LIMITS) -
         raise HeaderError(f"the file {instance} cannot be read: {error.strerror}") from error
 
 
-def _read_stream(stream: BinaryIO, limits: HeaderLimits) -> HeaderFacts:
+def _read_stream(stream: SeekableStream, limits: HeaderLimits) -> HeaderFacts:
     transfer_syntax_uid = _read_file_meta(stream, limits)
     source: ByteSource = (
         DeflatedSource(stream, limits.inflated_bytes)
@@ -177,7 +180,7 @@ def _read_stream(stream: BinaryIO, limits: HeaderLimits) -> HeaderFacts:
     return _facts(found, transfer_syntax_uid)
 
 
-def _read_file_meta(stream: BinaryIO, limits: HeaderLimits) -> str:
+def _read_file_meta(stream: SeekableStream, limits: HeaderLimits) -> str:
     """Leave the stream at the data set and return its transfer syntax (PS3.10 7.1)."""
     if stream.read(_PREAMBLE_BYTES + len(_MAGIC))[_PREAMBLE_BYTES:] != _MAGIC:
         stream.seek(0)

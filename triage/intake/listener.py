@@ -1,40 +1,44 @@
-"""The listener: Verification, Storage and the UPS query on one port."""
+"""The listener: Verification, Storage and the UPS query on one port, or on one more with TLS."""
 
 from __future__ import annotations
 
+import os
 import threading
-import time
+from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
 
 from triage.errors import TransientError, TriageError
-from triage.intake.admission import Call, choose_contexts, refusal
-from triage.intake.provider import IntakeServer
+from triage.intake.associations import Associations
+from triage.intake.gate import Gate
+from triage.intake.group_commit import GroupCommit
+from triage.intake.places import Places
+from triage.intake.ports import open_ports
 from triage.intake.reading_list import ReadingListProvider
+from triage.intake.reception import Reception
+from triage.intake.services import Services
 from triage.intake.spool import Spool, free_bytes
 from triage.intake.storing import StorageProvider
+from triage.intake.tls import server_context
 from triage.log import get_logger
 from triage.store import Store
 from triage.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pynetdicom.events import Event, EventHandlerType
-    from pynetdicom.pdu_primitives import A_ASSOCIATE
 
-    from triage.intake.provider import IntakeAssociation
+    from triage.intake.association import IntakeAssociation
+    from triage.intake.ports import Ports
     from triage.settings import ListenerSettings, Settings
 
 _MEGABYTE = 1024 * 1024
 _HEARTBEAT_SECONDS = 1.0
-_ACCEPT_POLL_SECONDS = 0.2
 _DRAIN_SECONDS = 10.0
-_DRAIN_POLL_SECONDS = 0.05
-_ABORT_SECONDS = 2.0
+_NO_LIMIT = 1_000_000  # the library's own count knows this process alone; `Gate` counts
 
 _log = get_logger("listener")
 
@@ -51,6 +55,7 @@ def run(
     ready: Callable[[int], None] = _nobody,
     free: Callable[[Path], int] = free_bytes,
     drain_seconds: float = _DRAIN_SECONDS,
+    environment: Mapping[str, str] = os.environ,
 ) -> None:
     """Serve associations until told to stop.
 
@@ -64,42 +69,36 @@ def run(
         ready: Called once with the port, when it is open.
         free: Returns the free bytes on the disk of a folder.
         drain_seconds: How long open associations may take to end.
+        environment: Names the ports where the supervisor has opened them.
 
     Raises:
-        TransientError: The port cannot be opened.
+        TransientError: A port cannot be opened.
         StoreError: The state folder or its database cannot be used.
+        SettingsError: A certificate or key cannot be used.
     """
-    with Store.open(settings.state_folder) as store:
+    where = settings.listener
+    tls = server_context(where) if where.tls_port else None
+    ports = open_ports(where, environment)
+    with (
+        closing(ports),
+        Store.open(settings.state_folder) as store,
+        closing(Places(settings.state_folder / "roles")) as places,
+    ):
         spool = Spool(
             settings.state_folder,
-            minimum_free_bytes=settings.listener.minimum_free_megabytes * _MEGABYTE,
-            maximum_object_bytes=settings.listener.maximum_object_megabytes * _MEGABYTE,
+            minimum_free_bytes=where.minimum_free_megabytes * _MEGABYTE,
+            maximum_object_bytes=where.maximum_object_megabytes * _MEGABYTE,
             free=free,
         )
         swept = spool.sweep()
-        server = _open_port(settings, store, spool)
-        _serve(server, stop, alive, lambda: _announce(server, swept, ready))
-        _drain(server, alive, drain_seconds)
-
-
-def _open_port(settings: Settings, store: Store, spool: Spool) -> IntakeServer:
-    where = settings.listener
-    try:
-        server = _application_entity(where).make_server(
-            (where.address, where.port),
-            evt_handlers=_handlers(settings, store),
-            server_class=IntakeServer,
-            spool=spool,
-            store=StorageProvider(store, spool, settings.eligibility),
-        )
-    except OSError as error:
-        raise TransientError(
-            f"the listener cannot open {where.address}:{where.port}: {error.strerror}; stop the"
-            " program that holds the port, or set listener.address and listener.port"
-        ) from error
-    # Kept apart from the library's list: the server is shut down here, in order.
-    server.ae._servers.append(server)  # noqa: SLF001 - its shutdown() removes it from there
-    return cast("IntakeServer", server)
+        gate = Gate(where, places)
+        storing = StorageProvider(GroupCommit(spool, store), settings.eligibility)
+        services = Services(spool, storing, _handlers(settings, store, gate))
+        associations = Associations(_application_entity(where), where, services, gate.left)
+        reception = Reception(ports, associations, tls, where.network_timeout_seconds)
+        _serve(reception, stop, alive, lambda: _announce(ports, swept, ready))
+        opened, cut_off = associations.drain(alive, drain_seconds)
+        _log.info("stopped", action="stopped", associations=opened, count=cut_off)
 
 
 def _application_entity(settings: ListenerSettings) -> AE:
@@ -107,19 +106,17 @@ def _application_entity(settings: ListenerSettings) -> AE:
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.maximum_pdu_size = settings.maximum_pdu_bytes
-    entity.maximum_associations = settings.maximum_associations
+    entity.maximum_associations = _NO_LIMIT
     entity.network_timeout = settings.network_timeout_seconds
     entity.dimse_timeout = settings.network_timeout_seconds
     entity.acse_timeout = settings.network_timeout_seconds
-    # The library wants one; what an association may use follows from its request.
-    entity.add_supported_context(Verification)
     return entity
 
 
-def _handlers(settings: Settings, store: Store) -> list[EventHandlerType]:
+def _handlers(settings: Settings, store: Store, gate: Gate) -> list[EventHandlerType]:
     reading_list = ReadingListProvider(store, settings.worklist)
     handlers: list[EventHandlerType] = [
-        (evt.EVT_REQUESTED, _negotiate, [settings.listener]),
+        (evt.EVT_REQUESTED, gate.decide),
         (evt.EVT_C_FIND, reading_list.find),
         (evt.EVT_N_GET, reading_list.get),
         (evt.EVT_ABORTED, _log_aborted),
@@ -129,22 +126,19 @@ def _handlers(settings: Settings, store: Store) -> list[EventHandlerType]:
     return handlers
 
 
-def _announce(server: IntakeServer, swept: int, ready: Callable[[int], None]) -> None:
-    port = int(server.server_address[1])
-    _log.info("listening", action="listening", port=port, count=swept)
-    ready(port)
+def _announce(ports: Ports, swept: int, ready: Callable[[int], None]) -> None:
+    _log.info("listening", action="listening", port=ports.number, count=swept)
+    ready(ports.number)
 
 
 def _serve(
-    server: IntakeServer,
+    reception: Reception,
     stop: threading.Event,
     alive: Callable[[], None],
     announce: Callable[[], None],
 ) -> None:
     """Accept connections until told to stop, then close the port."""
-    accepting = threading.Thread(
-        target=server.serve_forever, args=(_ACCEPT_POLL_SECONDS,), name="accepting", daemon=True
-    )
+    accepting = threading.Thread(target=reception.run, name="accepting", daemon=True)
     accepting.start()
     try:
         announce()
@@ -154,55 +148,8 @@ def _serve(
                 raise TransientError("the listener stopped accepting connections; it starts anew")
             alive()
     finally:
-        server.shutdown()
+        reception.stop()
         accepting.join()
-
-
-def _drain(server: IntakeServer, alive: Callable[[], None], drain_seconds: float) -> None:
-    """Let open associations end, and abort those that do not in time."""
-    open_at_first = len(server.active_associations)
-    _wait_for_end(server, alive, drain_seconds)
-    cut_off = server.active_associations
-    for association in cut_off:
-        association.abort(block=False)
-    _wait_for_end(server, alive, _ABORT_SECONDS)
-    for association in server.active_associations:
-        connection = association.dul.socket
-        if connection is not None:
-            connection._shutdown_socket()  # noqa: SLF001 - wakes a thread that waits for bytes
-    _wait_for_end(server, alive, _ABORT_SECONDS)
-    _log.info("stopped", action="stopped", associations=open_at_first, count=len(cut_off))
-
-
-def _wait_for_end(server: IntakeServer, alive: Callable[[], None], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while server.active_associations and time.monotonic() < deadline:
-        alive()
-        server.active_associations[0].join(_DRAIN_POLL_SECONDS)
-
-
-def _negotiate(event: Event, settings: ListenerSettings) -> None:
-    """Refuse an association, or say which contexts it may use (EVT_REQUESTED)."""
-    association = event.assoc
-    request = cast("A_ASSOCIATE", association.requestor.primitive)
-    address = association.requestor.address
-    call = Call(request.called_ae_title, request.calling_ae_title, address)
-    refused = refusal(call, settings, len(association.ae.active_associations))
-    if refused is None:
-        association.acceptor.supported_contexts = choose_contexts(
-            request.presentation_context_definition_list, settings.unknown_sop_classes
-        )
-        return
-    _log.warning(
-        "association refused",
-        action="association_refused",
-        reason=refused.reason,
-        peer=call.calling_ae_title,
-        called=call.called_ae_title,
-        address=address,
-    )
-    association.acse.send_reject(refused.result, refused.source, refused.diagnostic)
-    association.kill()
 
 
 def _log_aborted(event: Event) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from triage.errors import HeaderError
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
 
 _CHUNK_BYTES = 65_536
 _RAW_DEFLATE = -zlib.MAX_WBITS  # PS3.5 A.5: no zlib header
@@ -29,10 +26,57 @@ class ByteSource(Protocol):
         """Pass `count` bytes; return False when there are fewer."""
 
 
+class SeekableStream(Protocol):
+    """What is read of a binary file."""
+
+    def read(self, count: int, /) -> bytes:
+        """Return the next bytes, fewer only at the end."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place, from the beginning (0) or the end (2), and return it."""
+
+    def tell(self) -> int:
+        """Return the place."""
+
+
+class ReadableAt(Protocol):
+    """An instance that can be read at any place, such as one that is being received."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How long it is."""
+
+    def read_at(self, position: int, count: int, /) -> bytes:
+        """Return so many bytes from there; fewer only at the end."""
+
+
+class InPlaceStream:
+    """A stream over something that can be read at any place."""
+
+    def __init__(self, instance: ReadableAt) -> None:
+        self._instance = instance
+        self._position = 0
+
+    def read(self, count: int, /) -> bytes:
+        """Return the next bytes, fewer only at the end."""
+        found = self._instance.read_at(self._position, count)
+        self._position += len(found)
+        return found
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place, from the beginning (0) or the end (2), and return it."""
+        self._position = offset + (self._instance.size_bytes if whence else 0)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._position
+
+
 class FileSource:
     """A seekable file from where it stands to its end."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: SeekableStream) -> None:
         self._stream = stream
         self.position = stream.tell()
         self._size = stream.seek(0, 2)
@@ -67,7 +111,7 @@ class DeflatedSource:
         maximum_bytes: Reading beyond so many inflated bytes is an error.
     """
 
-    def __init__(self, stream: BinaryIO, maximum_bytes: int) -> None:
+    def __init__(self, stream: SeekableStream, maximum_bytes: int) -> None:
         self._stream = stream
         self._inflater = zlib.decompressobj(_RAW_DEFLATE)
         self._left = maximum_bytes

@@ -1,11 +1,13 @@
 """The spool: received files, durable before anybody is told that we have them.
 
-An object grows in ``incoming/``; when it is complete it is flushed to the disk, renamed into
-``spool/XX/`` and the folder flushed too. Names come from a hash of the SOP Instance UID and a
-token of our own, never from a peer, so that no two files of any object share a name.
+An object grows in ``incoming/``; when it is complete it is flushed to the disk, renamed into the
+folder of the hour, ``spool/20261121T14/``, and that folder flushed too: one folder for all that
+becomes durable together. Names come from a hash of the SOP Instance UID and a token of our own,
+never from a peer, so that no two files of any object share a name.
 
-What is left in ``incoming/`` by a process that died is swept at start. A file that is being
-written is locked, so that one listener never sweeps another's.
+What is left in ``incoming/`` by a process that died is swept at start. A file is locked from its
+first byte until a row names it, so that one process never sweeps or adopts what another is about
+to record.
 """
 
 from __future__ import annotations
@@ -20,15 +22,18 @@ from typing import TYPE_CHECKING
 
 from triage.errors import TransientError
 from triage.intake.part10 import file_meta
-from triage.store import StoredFile
+from triage.store import StoredFile, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
     from pathlib import Path
 
 INCOMING = "incoming"
 SPOOL = "spool"
 _UNFINISHED = ".part"
+_HOUR = "%Y%m%dT%H"
+BEGINNING_BYTES = 64 * 1024  # more than the header of an image without private tables has
 _MEGABYTE = 1024 * 1024
 _LOCK_TRIES = 3
 
@@ -88,6 +93,7 @@ class IncomingObject:
 
     Attributes:
         problem: Why the object cannot be kept; empty while all is well.
+        beginning: The first bytes of the file, where its header is.
     """
 
     def __init__(self, path: Path, identity: ObjectIdentity, maximum_bytes: int) -> None:
@@ -95,6 +101,8 @@ class IncomingObject:
         self.identity = identity
         self.problem = ""
         self.size_bytes = 0
+        self.beginning = bytearray()
+        self._is_in_spool = False
         self._maximum_bytes = maximum_bytes
         self._digest = hashlib.sha256()
         self._handle: int | None = None
@@ -111,18 +119,26 @@ class IncomingObject:
 
     def write(self, received: bytes | memoryview) -> None:
         """Add bytes as they came; does nothing once there is a problem."""
+        self.write_all((received,))
+
+    def write_all(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Add several pieces of bytes, which costs one call of the system."""
         if self.problem or self._handle is None:
             return
-        if self.size_bytes + len(received) > self._maximum_bytes:
+        count = sum(map(len, pieces))
+        if self.size_bytes + count > self._maximum_bytes:
             self._fail(f"the object is larger than {self._maximum_bytes // _MEGABYTE} MB")
             return
         try:
-            _write_all(self._handle, received)
+            _write_all(self._handle, pieces, count)
         except OSError as error:
             self._fail(f"the object cannot be written: {error.strerror}")
             return
-        self._digest.update(received)
-        self.size_bytes += len(received)
+        for piece in pieces:
+            self._digest.update(piece)
+            if len(self.beginning) < BEGINNING_BYTES:
+                self.beginning += piece[: BEGINNING_BYTES - len(self.beginning)]
+        self.size_bytes += count
 
     def refuse(self, problem: str) -> None:
         """Give the object up for a reason, before or while it is received."""
@@ -133,18 +149,42 @@ class IncomingObject:
         """Make the content durable.
 
         Raises:
+            TransientError: The disk does not take it.
+        """
+        try:
+            if self._handle is not None:
+                os.fsync(self._handle)
+        except OSError as error:
+            raise _not_moved(error) from error
+
+    def read_at(self, position: int, count: int) -> bytes:
+        """Return bytes of the file, fewer only at its end; the first ones are in memory."""
+        if position + count <= len(self.beginning) or self._handle is None:
+            return bytes(self.beginning[position : position + count])
+        return os.pread(self._handle, count, position)
+
+    def move(self, path: Path) -> None:
+        """Give the file its name in the spool; from now on it stays.
+
+        Raises:
             OSError: The disk does not take it.
         """
-        if self._handle is not None:
-            os.fsync(self._handle)
+        self.path.rename(path)
+        self.path, self._is_in_spool = path, True
+
+    def move_back(self) -> None:
+        """Give the object up again, before anybody could know of it."""
+        self._is_in_spool = False
+        self.discard()
 
     def discard(self) -> None:
-        """Remove the file if it is still there; may be called at any time, more than once."""
+        """Remove the file unless it is in the spool; may be called at any time, more than once."""
+        if not self._is_in_spool:
+            self.path.unlink(missing_ok=True)
         self.close()
-        self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the file, which stays where it is."""
+        """Let go of the file and its lock; the file stays where it is."""
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
@@ -163,6 +203,7 @@ class Spool:
         maximum_object_bytes: A larger object is refused.
         free: Returns the free bytes on the disk of a folder.
         token: Returns a new token for a file's name.
+        now: Returns the present time, aware and in UTC.
     """
 
     def __init__(
@@ -173,6 +214,7 @@ class Spool:
         maximum_object_bytes: int,
         free: Callable[[Path], int] = free_bytes,
         token: Callable[[], str] = new_token,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._state_folder = state_folder
         self._incoming = state_folder / INCOMING
@@ -181,6 +223,7 @@ class Spool:
         self._maximum_object_bytes = maximum_object_bytes
         self._free = free
         self._token = token
+        self._now = now
 
     def sweep(self) -> int:
         """Remove what processes that are no more left unfinished; return how many files."""
@@ -197,34 +240,37 @@ class Spool:
             )
         return incoming
 
-    def keep(self, incoming: IncomingObject) -> StoredFile:
-        """Move a complete object into the spool; it is durable when this returns.
+    def place(self, objects: Sequence[IncomingObject]) -> list[StoredFile]:
+        """Move flushed objects into the spool together; durable, and still locked, on return.
 
         Raises:
-            TransientError: The disk does not take it now.
+            TransientError: The disk does not take them now; none is in the spool.
         """
-        key = hashlib.sha256(incoming.identity.sop_instance_uid.encode()).hexdigest()
-        folder = self._spool / key[:2]
-        path = folder / f"{key[:32]}-{self._token()}.dcm"
+        folder = self._spool / self._now().strftime(_HOUR)
         try:
-            incoming.flush_to_disk()
             if not folder.is_dir():
                 folder.mkdir(exist_ok=True)
                 sync_folder(self._spool)
-            incoming.path.rename(path)
+            for incoming in objects:
+                incoming.move(folder / self._name(incoming.identity))
             sync_folder(folder)
         except OSError as error:
-            raise TransientError(
-                f"an object cannot be moved into the spool: {error.strerror}; free space or"
-                " repair the disk, the sender will try again"
-            ) from error
-        incoming.close()
-        relative = path.relative_to(self._state_folder)
-        return StoredFile(str(relative), incoming.size_bytes, incoming.sha256)
+            for incoming in objects:
+                incoming.move_back()
+            raise _not_moved(error) from error
+        return [self._stored_file(incoming) for incoming in objects]
 
     def remove(self, file: StoredFile) -> None:
         """Remove a file that no row names."""
         (self._state_folder / file.path).unlink(missing_ok=True)
+
+    def _name(self, identity: ObjectIdentity) -> str:
+        key = hashlib.sha256(identity.sop_instance_uid.encode()).hexdigest()
+        return f"{key[:32]}-{self._token()}.dcm"
+
+    def _stored_file(self, incoming: IncomingObject) -> StoredFile:
+        relative = incoming.path.relative_to(self._state_folder)
+        return StoredFile(str(relative), incoming.size_bytes, incoming.sha256)
 
     def _has_space(self) -> bool:
         try:
@@ -233,10 +279,17 @@ class Spool:
             return False
 
 
+def _not_moved(error: OSError) -> TransientError:
+    return TransientError(
+        f"an object cannot be moved into the spool: {error.strerror}; free space or repair the"
+        " disk, the sender will try again"
+    )
+
+
 def _open_locked(path: Path) -> int:
     """Create a file and lock it; a sweep may come between the two, so it is tried again."""
     for _ in range(_LOCK_TRIES):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640)
         fcntl.flock(handle, fcntl.LOCK_EX)
         if os.fstat(handle).st_nlink > 0:
             return handle
@@ -260,7 +313,9 @@ def _remove_unlocked(path: Path) -> bool:
     return True
 
 
-def _write_all(handle: int, received: bytes | memoryview) -> None:
-    rest = memoryview(received)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
+def _write_all(handle: int, pieces: Sequence[bytes | memoryview], count: int) -> None:
+    written = os.writev(handle, pieces)
+    if written < count:  # the disk is nearly full, or a signal came in between
+        rest = memoryview(b"".join(pieces))[written:]
+        while rest:
+            rest = rest[os.write(handle, rest) :]

@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING
 from triage.errors import HeaderError, TriageError
 from triage.intake.eligibility import judge
 from triage.intake.header import read_header
-from triage.intake.provider import CANNOT_UNDERSTAND, StoreAnswer
+from triage.intake.services import (
+    CANNOT_UNDERSTAND,
+    DOES_NOT_MATCH,
+    OUT_OF_RESOURCES,
+    SUCCESS,
+    StoreAnswer,
+)
 from triage.log import get_logger
 from triage.values import ImageState
 
 if TYPE_CHECKING:
     from triage.intake.eligibility import Eligibility
-    from triage.intake.provider import StoreRequest
-    from triage.intake.spool import IncomingObject, Spool
+    from triage.intake.group_commit import GroupCommit
+    from triage.intake.services import StoreRequest
+    from triage.intake.spool import IncomingObject
     from triage.settings import EligibilitySettings
-    from triage.store import Receipt, Store
+    from triage.store import Receipt
     from triage.values import HeaderFacts
-
-# PS3.4 Table B.2-1; the sender tries again after A700 and gives up after the others.
-SUCCESS = 0x0000
-OUT_OF_RESOURCES = 0xA700
-DOES_NOT_MATCH = 0xA900
 
 _log = get_logger("listener")
 
@@ -44,8 +46,7 @@ class StorageProvider:
     Success means that the file and its row are durable (or were before).
     """
 
-    store: Store
-    spool: Spool
+    commits: GroupCommit
     eligibility: EligibilitySettings
 
     def __call__(self, request: StoreRequest) -> StoreAnswer:
@@ -75,48 +76,21 @@ class StorageProvider:
         if incoming.problem:
             raise _Refused(OUT_OF_RESOURCES, incoming.problem)
         facts = _understood(incoming)
-        try:
-            if self._is_known(facts, incoming):
-                incoming.discard()
-                return StoreAnswer(SUCCESS)
-            return self._record(facts, request)
-        except TriageError as error:
-            # Also where the store is damaged or read-only: after the repair it is welcome. A
-            # file in the spool stays there, because a row that names it may yet be durable.
-            raise _Refused(OUT_OF_RESOURCES, str(error)) from error
-
-    def _is_known(self, facts: HeaderFacts, incoming: IncomingObject) -> bool:
-        """Whether there is nothing to keep: a report of ours coming back, or the same bytes."""
-        uid = facts.sop_instance_uid
-        if self.store.is_own_report(uid):
-            _log.info("own report left alone", action="own_report_received", report=uid)
-            return True
-        if self.store.is_known(uid, incoming.sha256):
-            _log.info("duplicate left alone", action="duplicate_received", instance=uid)
-            return True
-        return False
-
-    def _record(self, facts: HeaderFacts, request: StoreRequest) -> StoreAnswer:
         judged = judge(facts, self.eligibility)
-        file = self.spool.keep(request.incoming)
-        receipt = self.store.record_instance(
-            facts,
-            file,
-            state=judged.state,
-            problem=judged.reason,
-            calling_ae_title=request.calling_ae_title,
-        )
-        if receipt.kind == "duplicate":
-            self.spool.remove(file)
+        try:
+            receipt = self.commits.keep(incoming, facts, judged, request.calling_ae_title)
+        except TriageError as error:
+            # Also where the store is damaged or read-only: after the repair it is welcome.
+            raise _Refused(OUT_OF_RESOURCES, str(error)) from error
         _log_stored(facts, judged, receipt, request)
-        has_effect = judged.state is not ImageState.HEADER_ONLY
-        return StoreAnswer(SUCCESS, "", facts.study_instance_uid if has_effect else "")
+        counts = receipt.takes_file and judged.state is not ImageState.HEADER_ONLY
+        return StoreAnswer(SUCCESS, "", facts.study_instance_uid if counts else "")
 
 
 def _understood(incoming: IncomingObject) -> HeaderFacts:
     """Return the header of an object that is what the request said that it is."""
     try:
-        facts = read_header(incoming.path)
+        facts = read_header(incoming)
     except HeaderError as error:
         raise _Refused(CANNOT_UNDERSTAND, str(error)) from error
     identity = incoming.identity
@@ -130,10 +104,20 @@ def _understood(incoming: IncomingObject) -> HeaderFacts:
 def _log_stored(
     facts: HeaderFacts, judged: Eligibility, receipt: Receipt, request: StoreRequest
 ) -> None:
-    changed = receipt.kind == "new-version"
-    log = _log.warning if changed else _log.info
+    if receipt.kind == "own-report":
+        _log.info(
+            "own report left alone", action="own_report_received", report=facts.sop_instance_uid
+        )
+        return
+    if receipt.kind == "duplicate":
+        _log.info(
+            "duplicate left alone", action="duplicate_received", instance=facts.sop_instance_uid
+        )
+        return
+    remarkable = {"new-version": "changed instance stored", "restored": "lost file restored"}
+    log = _log.warning if receipt.kind in remarkable else _log.info
     log(
-        "changed instance stored" if changed else "instance stored",
+        remarkable.get(receipt.kind, "instance stored"),
         action="instance_stored",
         kind=receipt.kind,
         version=str(receipt.version),

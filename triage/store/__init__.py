@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from triage.store.database import Watcher, utc_now
 from triage.store.records import (
+    Arrival,
     ClaimedDelivery,
     ClaimedImage,
     DecisionRecord,
@@ -22,6 +23,7 @@ from triage.store.records import (
 from triage.store.store import Store
 
 __all__ = [
+    "Arrival",
     "ClaimedDelivery",
     "ClaimedImage",
     "DecisionRecord",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import String, and_, bindparam, case, insert, select, update
 
 from triage.store.database import Database
 from triage.store.placing import create_work_item, place_work_item
-from triage.store.records import Placement, Receipt, facts_to_json
+from triage.store.records import Arrival, Placement, Receipt, facts_to_json
 from triage.store.schema import deliveries, instances, reports, studies, work_items
 from triage.store.states import StudyEvent, after
 from triage.values import ImageState, ReadingClass, StudyState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
@@ -65,59 +65,65 @@ class IntakeVerbs(Database):
         Returns:
             What it came to. Of a duplicate the caller removes its own file.
         """
+        arrival = Arrival(facts, file, state, problem, calling_ae_title)
+        return self.record_instances([arrival])[0]
+
+    def record_instances(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        """Record several instances in one transaction; see `record_instance`.
+
+        Returns:
+            What each came to, in order.
+        """
         now = self.clock()
         with self.writing() as connection:
-            known = _current_version(connection, facts)
-            if known is not None and known.sha256 == file.sha256:
+            return [self._record(connection, arrival, now) for arrival in arrivals]
+
+    def _record(self, connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
+        facts = arrival.facts
+        if arrival.state is ImageState.HEADER_ONLY and _is_own_report(connection, facts):
+            return Receipt("own-report", 0, 0)
+        known = _current_version(connection, facts)
+        if known is None:
+            return self._insert(connection, arrival, now, version=1)
+        if known.sha256 == arrival.file.sha256:
+            if self._has_file(known.path, known.size_bytes):
                 return Receipt("duplicate", known.instance_id, known.version)
-            version = _supersede(connection, facts)
-            instance_id = connection.execute(
-                insert(instances)
-                .values(
-                    sop_instance_uid=facts.sop_instance_uid,
-                    version=version,
-                    study_instance_uid=facts.study_instance_uid,
-                    sop_class_uid=facts.sop_class_uid,
-                    sha256=file.sha256,
-                    size_bytes=file.size_bytes,
-                    path=file.path,
-                    calling_ae_title=calling_ae_title,
-                    received_at=now,
-                    facts=facts_to_json(facts),
-                    state=state,
-                    problem=problem,
-                    urgent=facts.order_priority.urgent,
-                )
-                .returning(instances.c.instance_id)
-            ).scalar_one()
-            if state is not ImageState.HEADER_ONLY:
-                _grow_study(connection, facts, now)
+            if known.state is not ImageState.SET_ASIDE:
+                _restore_file(connection, known.instance_id, arrival.file)
+                return Receipt("restored", known.instance_id, known.version)
+        _supersede(connection, facts)
+        return self._insert(connection, arrival, now, version=known.version + 1)
+
+    def _insert(
+        self, connection: Connection, arrival: Arrival, now: datetime, *, version: int
+    ) -> Receipt:
+        facts = arrival.facts
+        values = {
+            "sop_instance_uid": facts.sop_instance_uid,
+            "version": version,
+            "study_instance_uid": facts.study_instance_uid,
+            "sop_class_uid": facts.sop_class_uid,
+            "sha256": arrival.file.sha256,
+            "size_bytes": arrival.file.size_bytes,
+            "path": arrival.file.path,
+            "calling_ae_title": arrival.calling_ae_title,
+            "received_at": now,
+            "facts": facts_to_json(facts),
+            "state": arrival.state,
+            "problem": arrival.problem,
+            "urgent": facts.order_priority.urgent,
+        }
+        inserted = connection.execute(_INSERT, values)
+        if arrival.state is not ImageState.HEADER_ONLY:
+            _grow_study(connection, facts, now)
+        (instance_id,) = cast("tuple[int]", inserted.inserted_primary_key)
         return Receipt("new" if version == 1 else "new-version", instance_id, version)
 
-    def is_known(self, sop_instance_uid: str, sha256: str) -> bool:
-        """Whether the current version of an instance has these very bytes."""
-        with self.reading() as connection:
-            query = select(func.count()).where(
-                instances.c.sop_instance_uid == sop_instance_uid,
-                instances.c.sha256 == sha256,
-                ~instances.c.superseded,
-            )
-            return bool(connection.execute(query).scalar_one())
-
-    def is_own_report(self, sop_instance_uid: str) -> bool:
-        """Whether this UID is a report of ours, under any UID that a destination stored."""
-        with self.reading() as connection:
-            query = select(func.count()).select_from(
-                select(reports.c.sop_instance_uid)
-                .where(reports.c.sop_instance_uid == sop_instance_uid)
-                .union(
-                    select(deliveries.c.sop_instance_uid).where(
-                        deliveries.c.stored_as == sop_instance_uid
-                    )
-                )
-                .subquery()
-            )
-            return bool(connection.execute(query).scalar_one())
+    def _has_file(self, path: str, size_bytes: int) -> bool:
+        try:
+            return (self.state_folder / path).stat().st_size == size_bytes
+        except OSError:
+            return False
 
     def association_released(self, study_instance_uids: Iterable[str]) -> None:
         """Take these studies as complete: the association that brought them has ended well."""
@@ -153,20 +159,77 @@ def _same_instance(facts: HeaderFacts) -> ColumnElement[bool]:
     )
 
 
-def _current_version(connection: Connection, facts: HeaderFacts) -> Row[Any, Any, Any] | None:
+# Statements that are made for every object are built once: SQLAlchemy takes longer to build one
+# than SQLite to carry it out.
+_OWN_REPORT = (
+    select(reports.c.sop_instance_uid)
+    .where(reports.c.sop_instance_uid == bindparam("uid"))
+    .union_all(
+        select(deliveries.c.sop_instance_uid).where(deliveries.c.stored_as == bindparam("uid"))
+    )
+    .limit(1)
+)
+_CURRENT_VERSION = select(
+    instances.c.instance_id,
+    instances.c.sha256,
+    instances.c.version,
+    instances.c.path,
+    instances.c.size_bytes,
+    instances.c.state,
+).where(
+    instances.c.sop_instance_uid == bindparam("instance"),
+    instances.c.study_instance_uid == bindparam("study"),
+    ~instances.c.superseded,
+)
+_INSERT = insert(instances)
+_STUDY = (
+    select(studies.c.state, studies.c.order_priority, work_items.c.reading_class)
+    .join(work_items, work_items.c.study_instance_uid == studies.c.study_instance_uid)
+    .where(studies.c.study_instance_uid == bindparam("study"))
+)
+_GROW = (
+    update(studies)
+    .where(studies.c.study_instance_uid == bindparam("study"))
+    .values(
+        state=bindparam("new_state"),
+        changes=studies.c.changes + 1,
+        last_arrival=bindparam("now"),
+        order_priority=bindparam("order"),
+        **{
+            name: case(
+                (bindparam(f"new_{name}", type_=String) != "", bindparam(f"new_{name}")),
+                else_=studies.c[name],
+            )
+            for name in SHOWN
+        },
+    )
+)
+
+
+def _is_own_report(connection: Connection, facts: HeaderFacts) -> bool:
+    """Whether this is a report of ours, under any UID that a destination stored."""
+    return connection.execute(_OWN_REPORT, {"uid": facts.sop_instance_uid}).first() is not None
+
+
+def _current_version(
+    connection: Connection, facts: HeaderFacts
+) -> Row[Any, Any, Any, Any, Any, Any] | None:
     return connection.execute(
-        select(instances.c.instance_id, instances.c.sha256, instances.c.version).where(
-            _same_instance(facts), ~instances.c.superseded
-        )
+        _CURRENT_VERSION,
+        {"instance": facts.sop_instance_uid, "study": facts.study_instance_uid},
     ).first()
 
 
-def _supersede(connection: Connection, facts: HeaderFacts) -> int:
-    """Mark every version so far as superseded and return the number of the next."""
+def _restore_file(connection: Connection, instance_id: int, file: StoredFile) -> None:
+    """Let a row name the file that was sent again; what is known of its bytes stands."""
+    connection.execute(
+        update(instances).where(instances.c.instance_id == instance_id).values(path=file.path)
+    )
+
+
+def _supersede(connection: Connection, facts: HeaderFacts) -> None:
+    """Mark every version so far as superseded."""
     held = _same_instance(facts)
-    last = connection.execute(select(func.max(instances.c.version)).where(held)).scalar_one()
-    if last is None:
-        return 1
     connection.execute(update(instances).where(held).values(superseded=True))
     # A version that still waited is of no more use; one that a worker holds may finish.
     connection.execute(
@@ -174,25 +237,24 @@ def _supersede(connection: Connection, facts: HeaderFacts) -> int:
         .where(held, instances.c.state == ImageState.QUEUED)
         .values(state=ImageState.SET_ASIDE, problem="replaced by a newer version")
     )
-    return int(last) + 1
 
 
 def _grow_study(connection: Connection, facts: HeaderFacts, now: datetime) -> None:
-    study = connection.execute(
-        select(studies).where(studies.c.study_instance_uid == facts.study_instance_uid)
-    ).first()
+    uid = facts.study_instance_uid
+    study = connection.execute(_STUDY, {"study": uid}).first()
     if study is None:
         _open_study(connection, facts, now)
         return
-    _step(connection, facts.study_instance_uid, StudyEvent.IMAGE_STORED)
-    shown = {name: getattr(facts, name) for name in SHOWN if getattr(facts, name)}
     order = _more_urgent(study.order_priority, facts.order_priority)
-    connection.execute(
-        update(studies)
-        .where(studies.c.study_instance_uid == facts.study_instance_uid)
-        .values(last_arrival=now, order_priority=order, **shown)
-    )
-    _neutralise(connection, facts.study_instance_uid, order, now)
+    values = {
+        "study": uid,
+        "new_state": after(study.state, StudyEvent.IMAGE_STORED),
+        "now": now,
+        "order": order,
+        **{f"new_{name}": getattr(facts, name) for name in SHOWN},
+    }
+    connection.execute(_GROW, values)
+    _neutralise(connection, uid, study.reading_class, order, now)
 
 
 def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> None:
@@ -212,17 +274,18 @@ def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
 
 
 def _neutralise(
-    connection: Connection, study_instance_uid: str, order: OrderPriority, now: datetime
+    connection: Connection,
+    study_instance_uid: str,
+    stands: ReadingClass,
+    order: OrderPriority,
+    now: datetime,
 ) -> None:
     """Give a grown study what its order asks for, and take back that it was lowered.
 
     A study that was raised stays raised until it is decided again: doubt changes nothing.
     """
-    stands = connection.execute(
-        select(work_items).where(work_items.c.study_instance_uid == study_instance_uid)
-    ).one()
-    lowered = stands.reading_class is ReadingClass.LIKELY_NORMAL
-    if not lowered and order.reading_class >= stands.reading_class:
+    lowered = stands is ReadingClass.LIKELY_NORMAL
+    if not lowered and order.reading_class >= stands:
         return
     reason = "another image arrived" if lowered else "the order is urgent"
     placement = Placement(order.reading_class, (reason,), outcome=None)

@@ -41,12 +41,43 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """What recording an instance came to; of a duplicate the caller removes its own file."""
+class Arrival:
+    """One instance that is to be recorded.
 
-    kind: Literal["new", "duplicate", "new-version"]
+    Attributes:
+        facts: The header of the instance.
+        file: Its file; the path is relative to the state folder.
+        state: QUEUED for the worker, NOT_ELIGIBLE for an image that no model takes, or
+            HEADER_ONLY for an object that is no image.
+        problem: Why it is not eligible.
+        calling_ae_title: Who sent it.
+    """
+
+    facts: HeaderFacts
+    file: StoredFile
+    state: ImageState
+    problem: str = ""
+    calling_ae_title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What recording an instance came to.
+
+    Attributes:
+        kind: `restored`: these bytes were recorded already, and their file was gone.
+        instance_id: Of the row; 0 where there is none.
+        version: 1 for the first bytes under a UID.
+    """
+
+    kind: Literal["new", "duplicate", "new-version", "restored", "own-report"]
     instance_id: int
     version: int
+
+    @property
+    def takes_file(self) -> bool:
+        """Whether a row names the file now; else the caller removes it."""
+        return self.kind in ("new", "new-version", "restored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +251,13 @@ def facts_from_json(found: Mapping[str, Any]) -> HeaderFacts:
     )
 
 
+_FACTS = dataclasses.fields(HeaderFacts)
+
+
 def facts_to_json(facts: HeaderFacts) -> dict[str, Any]:
     """Return the JSON form of HeaderFacts."""
-    return {**dataclasses.asdict(facts), "order_priority": facts.order_priority.value}
+    found = {key.name: getattr(facts, key.name) for key in _FACTS}
+    return {**found, "order_priority": facts.order_priority.value}
 
 
 def analysis_from_json(found: Mapping[str, Any]) -> Analysis:

@@ -1,0 +1,158 @@
+"""One association that peers send objects over: one thread from its request to its end."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from pynetdicom import evt
+from pynetdicom._globals import MODE_ACCEPTOR
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_FIND, C_STORE
+
+from triage.intake.messages import ReceivedStore, StreamingDimse, Waiting
+from triage.intake.services import CANNOT_UNDERSTAND, StoreRequest
+from triage.intake.store_command import store_response
+from triage.intake.upper_layer import UpperLayer
+from triage.log import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pynetdicom.ae import ApplicationEntity
+    from pynetdicom.dimse_primitives import DimseServiceType
+
+    from triage.intake.services import Services
+
+_log = get_logger("listener")
+
+
+class IntakeAssociation(Association):
+    """The library's association, with an upper layer and a C-STORE of our own.
+
+    What differs: it runs in one thread that never polls; the data set of a C-STORE goes from the
+    socket straight into a file of the spool, never into memory, never decoded; what a peer may
+    make us hold is bounded; a broken message ends its association and nothing else; and every
+    C-STORE is answered.
+
+    Args:
+        entity: The application entity that the peer calls.
+        services: What it does its work with.
+        ended: Called by its thread when it has ended.
+
+    Attributes:
+        studies: Studies that objects were stored to over it.
+    """
+
+    dimse: StreamingDimse
+    dul: UpperLayer
+
+    def __init__(
+        self,
+        entity: ApplicationEntity,
+        services: Services,
+        ended: Callable[[IntakeAssociation], None],
+    ) -> None:
+        super().__init__(entity, MODE_ACCEPTOR)
+        self.dul = UpperLayer(self, entity.maximum_pdu_size)
+        self.acse_timeout = entity.acse_timeout  # the library keeps it in the upper layer
+        self.dimse = StreamingDimse(self, services.spool)
+        self.studies: set[str] = set()
+        self._store = services.store
+        self._ended = ended
+        for handler in services.handlers:
+            self.bind(*handler)
+
+    def run_reactor(self) -> None:
+        """Run the association to its end, and leave nothing unfinished behind."""
+        try:
+            super().run_reactor()
+        except Exception:  # noqa: BLE001 - top of the thread: one association never ends more than itself
+            _log.exception("association failed", action="association_failed")
+        finally:
+            self.dimse.discard_all()
+            self.dul.stop_dul()
+            self._ended(self)
+
+    def end(self, reason: str) -> None:
+        """Have the association abort as soon as it is not busy; to be called by another thread."""
+        self.dul.give_up(reason)
+
+    def _bind_defaults(self) -> None:
+        """Bind the library's default handlers but for those that put each PDU into words."""
+        for event in evt._INTERVENTION_EVENTS:  # noqa: SLF001 - as the overridden method does
+            self.bind(event, evt.get_default_handler(event))
+
+    def _run_reactor(self) -> None:
+        """Receive and serve until the association ends."""
+        while not self._kill:
+            self.dul.receive()
+            while self.dimse.waiting and self.is_established:
+                self._serve(self.dimse.waiting.popleft())
+            if self.is_established and self.acse.is_release_requested():
+                self._release()
+            elif self.acse.is_aborted():
+                self._end_aborted()
+            elif self.dul.given_up:
+                self._give_up(self.dul.given_up)
+            elif not self.dul.is_alive():
+                self.kill()
+
+    def _release(self) -> None:
+        self.acse.send_release(is_response=True)
+        self.is_released = True
+        self.is_established = False
+        evt.trigger(self, evt.EVT_RELEASED, {})
+        self.kill()
+
+    def _end_aborted(self) -> None:
+        self.dul.receive_pdu(wait=False)
+        self.is_aborted = True
+        self.is_established = False
+        evt.trigger(self, evt.EVT_ABORTED, {})
+        self.kill()
+
+    def _give_up(self, reason: str) -> None:
+        _log.warning(
+            "peer given up",
+            action="peer_given_up",
+            peer=self.requestor.ae_title.strip(),
+            address=self.requestor.address,
+            reason=reason,
+        )
+        self.abort()
+
+    def _serve(self, waiting: Waiting) -> None:
+        message = waiting.message
+        if isinstance(message, ReceivedStore):
+            self._serve_store(message, waiting.context_id)
+        elif isinstance(message, C_STORE) and message.is_valid_request:
+            self._refuse_empty(message, waiting.context_id)
+        else:
+            self._serve_request(_complete(message), waiting.context_id)
+
+    def _serve_store(self, received: ReceivedStore, context_id: int) -> None:
+        request = StoreRequest(received.incoming, self.requestor.ae_title.strip())
+        answer = self._store(request)
+        self.dimse.answered(received.incoming)
+        if answer.study_instance_uid:
+            self.studies.add(answer.study_instance_uid)
+        self.dul.send_data(
+            store_response(received.command, context_id, answer.status, answer.comment)
+        )
+
+    def _refuse_empty(self, request: C_STORE, context_id: int) -> None:
+        """Answer a request to store an object that brings none; the library would not."""
+        response = C_STORE()
+        response.MessageIDBeingRespondedTo = request.MessageID
+        response.AffectedSOPClassUID = request.AffectedSOPClassUID
+        response.AffectedSOPInstanceUID = request.AffectedSOPInstanceUID
+        response.Status = CANNOT_UNDERSTAND
+        self.dimse.send_msg(response, context_id)
+
+
+def _complete(message: DimseServiceType) -> DimseServiceType:
+    """Give a query without an identifier an empty one: the library would leave it unanswered."""
+    if isinstance(message, C_FIND) and message.MessageID is not None and message.Status is None:
+        message.Identifier = message.Identifier or io.BytesIO()
+    return message

@@ -1,0 +1,222 @@
+"""The transport of one association: a socket, read through one buffer with bounded patience."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pynetdicom.transport import AssociationSocket
+
+if TYPE_CHECKING:
+    from pynetdicom.association import Association
+
+# Large enough for two PDUs of the size that is proposed, small enough to stay in the processor's
+# second cache between the socket, the digest and the file.
+BUFFER_BYTES = 256 * 1024
+LINGER_SECONDS = 1.0
+_LINGER_BYTES = 64 * 1024 * 1024
+
+
+class ConnectionEndedError(OSError):
+    """The peer has closed the connection, or it broke."""
+
+
+class PatienceExhaustedError(OSError):
+    """The peer is given up; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a peer is waited for.
+
+    Attributes:
+        idle_seconds: For the next request.
+        link_seconds: For the next byte within a request: after that the link counts as dead.
+        minimum_bytes_per_second: What a slow link must reach, over `link_seconds`.
+    """
+
+    idle_seconds: float
+    link_seconds: float
+    minimum_bytes_per_second: int
+
+
+class Connection(AssociationSocket):
+    """A socket that reads at full speed into one buffer and hands out pieces of it.
+
+    Args:
+        association: The association that it belongs to.
+        client_socket: The accepted socket; its time-outs are set here.
+        patience: How long the peer is waited for.
+        received: What has been read from the socket before.
+    """
+
+    def __init__(
+        self,
+        association: Association,
+        client_socket: socket.socket,
+        patience: Patience,
+        received: bytes = b"",
+    ) -> None:
+        super().__init__(association, client_socket=client_socket)
+        self._patience = patience
+        self._buffer = bytearray(max(BUFFER_BYTES, len(received)))
+        self._buffer[: len(received)] = received
+        self._view = memoryview(self._buffer)
+        self._start, self._end = 0, len(received)
+        self._window_began, self._window_bytes = time.monotonic(), 0
+        client_socket.settimeout(patience.link_seconds)
+        self._is_tcp = client_socket.family in (socket.AF_INET, socket.AF_INET6)
+        if self._is_tcp:
+            client_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client_socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def await_request(self) -> None:
+        """Wait for the first byte of whatever comes next; here a peer may take its time.
+
+        Raises:
+            ConnectionEndedError: The connection has ended.
+            PatienceExhaustedError: Nothing came.
+        """
+        if self._start == self._end:
+            self._fill(self._patience.idle_seconds, "nothing was asked for too long")
+        self._window_began, self._window_bytes = time.monotonic(), 0
+
+    def peek(self, count: int) -> memoryview:
+        """Return the next few bytes without passing them; they stand until the next reading.
+
+        Raises:
+            ConnectionEndedError: The connection has ended.
+            PatienceExhaustedError: They do not come, or too slowly.
+        """
+        while self._end - self._start < count:
+            self._fill_within_request()
+        return self._view[self._start : self._start + count]
+
+    def span(self, count: int) -> tuple[memoryview, int, int]:
+        """Return the whole buffer, and from where to where it is filled: at least `count` bytes.
+
+        What has been used of it is passed by `pass_to`; it stands until the next reading.
+
+        Raises:
+            ConnectionEndedError: The connection has ended.
+            PatienceExhaustedError: They do not come, or too slowly.
+        """
+        while self._end - self._start < count:
+            self._fill_within_request()
+        return self._view, self._start, self._end
+
+    def pass_to(self, position: int) -> None:
+        """Pass the bytes of the buffer up to a position."""
+        self._start = position
+
+    def piece(self, most: int) -> memoryview:
+        """Return and pass what is there, at least one byte; it stands until the next reading.
+
+        Args:
+            most: Not more bytes than this.
+
+        Raises:
+            ConnectionEndedError: The connection has ended.
+            PatienceExhaustedError: Nothing comes, or too slowly.
+        """
+        if self._start == self._end:
+            self._fill_within_request()
+        end = min(self._start + most, self._end)
+        found = self._view[self._start : end]
+        self._start = end
+        return found
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Return exactly so many bytes.
+
+        Raises:
+            ConnectionEndedError: The connection has ended.
+            PatienceExhaustedError: They do not come, or too slowly.
+        """
+        received = bytearray()
+        while len(received) < nr_bytes:
+            received += self.piece(nr_bytes - len(received))
+        return received
+
+    @property
+    def ready(self) -> bool:
+        """Whether something can be read at once."""
+        return self._start < self._end or super().ready
+
+    def linger(self) -> None:
+        """Let the peer read our last words: closing with bytes unread would take them back."""
+        connection = self._socket
+        if connection is None:
+            return
+        deadline = time.monotonic() + LINGER_SECONDS
+        left = _LINGER_BYTES
+        with contextlib.suppress(OSError):
+            _shut_down(connection, socket.SHUT_WR)
+            while left > 0 and (seconds := deadline - time.monotonic()) > 0:
+                connection.settimeout(seconds)
+                count = connection.recv_into(self._view)
+                if count == 0:
+                    return
+                left -= count
+
+    def interrupt(self) -> None:
+        """Wake the thread that reads; to be called by another thread."""
+        connection = self._socket
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                _shut_down(connection, socket.SHUT_RD)
+
+    @property
+    def _socket(self) -> socket.socket | None:
+        return self.socket
+
+    def _fill_within_request(self) -> None:
+        self._fill(self._patience.link_seconds, "the link is dead")
+        now = time.monotonic()
+        seconds = now - self._window_began
+        if seconds < self._patience.link_seconds:
+            return
+        if self._window_bytes < seconds * self._patience.minimum_bytes_per_second:
+            raise PatienceExhaustedError("the sender is too slow")
+        self._window_began, self._window_bytes = now, 0
+
+    def _fill(self, seconds: float, otherwise: str) -> None:
+        """Read once; the rest of what was read before moves to the front."""
+        connection = self._socket
+        if connection is None:
+            raise ConnectionEndedError("the connection is closed")
+        if self._start:
+            rest = self._end - self._start
+            self._buffer[:rest] = self._buffer[self._start : self._end]
+            self._start, self._end = 0, rest
+        if connection.gettimeout() != seconds:
+            connection.settimeout(seconds)
+        try:
+            count = connection.recv_into(self._view[self._end :])
+        except TimeoutError as error:
+            raise PatienceExhaustedError(otherwise) from error
+        if count == 0:
+            raise ConnectionEndedError("the connection has ended")
+        self._end += count
+        self._window_bytes += count
+        if self._is_tcp and self._end < len(self._buffer):
+            # All is read that has come. Senders with Nagle on (DCMTK) wait for the acknowledgement
+            # of a message's last but one segment, which the kernel delays unless told again.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    def _shutdown_socket(self) -> None:
+        """Close the connection, also when the peer has left already."""
+        connection = self._socket
+        if connection is None:
+            return
+        with contextlib.suppress(OSError):
+            _shut_down(connection, socket.SHUT_RDWR)
+        connection.close()
+
+
+def _shut_down(connection: socket.socket, how: int) -> None:
+    # That of a TLS socket would give up the encryption first, and send the rest in clear text.
+    socket.socket.shutdown(connection, how)
