@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -66,10 +67,11 @@ def record(
     state: ImageState = ImageState.QUEUED,
     problem: str = "",
 ) -> Receipt:
-    """Record an instance whose bytes are named by `content`."""
+    """Record an instance with a file; `content` names its bytes."""
     facts = facts or make_facts()
-    name = f"spool/{facts.sop_instance_uid}-{content}-{store.clock().timestamp()}.dcm"
-    file = StoredFile(name, 100, content.rjust(64, "0"))
+    name = f"spool/{uuid.uuid4().hex}.dcm"
+    (store.state_folder / name).write_bytes(content.encode())
+    file = StoredFile(name, len(content.encode()), content.rjust(64, "0"))
     return store.record_instance(
         facts, file, state=state, problem=problem, calling_ae_title="MODALITY"
     )

@@ -139,6 +139,8 @@ def associate() -> Iterator[Callable[..., Association]]:
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = WAIT_SECONDS
         contexts = [build_context(uid, list(syntaxes)) for uid in sop_classes]
         association = entity.associate("127.0.0.1", port, contexts, ae_title=called)
+        if not association.is_established:
+            association.join(WAIT_SECONDS)  # the library returns before it has noted a rejection
         connection = association.dul.socket
         open_ones.append((association, connection and connection.socket))
         return association

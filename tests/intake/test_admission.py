@@ -18,32 +18,28 @@ CLOSED = dataclasses.replace(
     OPEN,
     calling_ae_titles=("MODALITY",),
     calling_addresses=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
-    maximum_associations=4,
 )
 
 
 @pytest.mark.parametrize(
-    ("settings", "call", "active", "expected"),
+    ("settings", "call", "expected"),
     [
-        (OPEN, Call("TRIAGE", "ANY", "192.0.2.1"), 1, None),
-        (OPEN, Call("OTHER", "ANY", "192.0.2.1"), 1, admission.CALLED_AE_TITLE),
-        (CLOSED, Call("TRIAGE", "MODALITY", "10.1.2.3"), 4, None),
-        (CLOSED, Call("TRIAGE", "MODALITY", "::ffff:10.1.2.3"), 4, None),
-        (CLOSED, Call("TRIAGE", "MODALITY", "fd00::1%eth0"), 4, None),
-        (CLOSED, Call("TRIAGE", "MODALITY", "192.0.2.1"), 1, admission.CALLING_ADDRESS),
-        (CLOSED, Call("TRIAGE", "STRANGER", "10.1.2.3"), 1, admission.CALLING_AE_TITLE),
-        (CLOSED, Call("TRIAGE", "MODALITY", "10.1.2.3"), 5, admission.TOO_MANY),
+        (OPEN, Call("TRIAGE", "ANY", "192.0.2.1"), None),
+        (OPEN, Call("OTHER", "ANY", "192.0.2.1"), admission.CALLED_AE_TITLE),
+        (CLOSED, Call("TRIAGE", "MODALITY", "10.1.2.3"), None),
+        (CLOSED, Call("TRIAGE", "MODALITY", "::ffff:10.1.2.3"), None),
+        (CLOSED, Call("TRIAGE", "MODALITY", "fd00::1%eth0"), None),
+        (CLOSED, Call("TRIAGE", "MODALITY", "192.0.2.1"), admission.CALLING_ADDRESS),
+        (CLOSED, Call("TRIAGE", "STRANGER", "10.1.2.3"), admission.CALLING_AE_TITLE),
     ],
 )
-def test_an_association_is_refused_by_the_first_rule_that_it_breaks(
-    settings, call, active, expected
-):
-    assert refusal(call, settings, active) is expected
+def test_an_association_is_refused_by_the_first_rule_that_it_breaks(settings, call, expected):
+    assert refusal(call, settings) is expected
 
 
 def test_the_called_title_is_only_checked_where_the_site_says_so():
     tolerant = dataclasses.replace(OPEN, check_called_ae_title=False)
-    assert refusal(Call("OTHER", "ANY", "192.0.2.1"), tolerant, 1) is None
+    assert refusal(Call("OTHER", "ANY", "192.0.2.1"), tolerant) is None
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import threading
 from ipaddress import ip_network
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +20,8 @@ from pynetdicom.sop_class import (
 )
 
 from triage.errors import TransientError
-from triage.intake import listener, storing
+from triage.intake import gate, listener, storing
+from triage.intake.store_command import store_response
 from triage.settings import UnknownSopClasses
 from triage.values import ImageState, StudyState
 
@@ -36,6 +39,7 @@ def logged(monkeypatch):
     log = SimpleNamespace(info=take, warning=take, exception=take)
     monkeypatch.setattr(storing, "_log", log)
     monkeypatch.setattr(listener, "_log", log)
+    monkeypatch.setattr(gate, "_log", log)
     return events
 
 
@@ -58,30 +62,35 @@ def test_a_film_is_in_the_spool_and_recorded_when_it_is_acknowledged(
     assert record.size_bytes == path.stat().st_size
     assert dcmread(path) == film
     assert running.unfinished() == []
-    with running.store() as store:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        assert store.is_known(film.SOPInstanceUID, digest)
+    assert record.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_the_file_and_its_folder_are_flushed_before_the_row_is_written(
     start_listener, associate, radiograph, monkeypatch
 ):
     done = []
-    flush, sync = listener.Spool.keep, listener.Store.record_instance
+    flush, record, answer = os.fsync, listener.Store.record_instances, store_response
 
-    def keep(spool, incoming):
-        file = flush(spool, incoming)
-        done.append("file")
-        return file
+    def note(handle):
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        done.append(path.parts[path.parts.index("state") + 1 :])
+        flush(handle)
 
-    def record(store, *arguments, **keys):
+    def record_and_note(store, arrivals):
         done.append("row")
-        return sync(store, *arguments, **keys)
+        return record(store, arrivals)
 
-    monkeypatch.setattr(listener.Spool, "keep", keep)
-    monkeypatch.setattr(listener.Store, "record_instance", record)
+    def answer_and_note(*arguments):
+        done.append("answer")
+        return answer(*arguments)
+
+    monkeypatch.setattr("triage.intake.spool.os.fsync", note)
+    monkeypatch.setattr(listener.Store, "record_instances", record_and_note)
+    monkeypatch.setattr("triage.intake.association.store_response", answer_and_note)
     assert associate(start_listener().port, DX).send_c_store(radiograph()).Status == 0x0000
-    assert done == ["file", "row"]
+    (incoming, _), spool, (also_spool, _hour) = done[:3]
+    assert (incoming, spool, also_spool) == ("incoming", ("spool",), "spool")
+    assert done[3:] == ["row", "answer"]
 
 
 def test_dcmtk_sends_the_real_films_and_compressed_ones_stay_as_they_are(
@@ -158,8 +167,9 @@ def test_two_associations_that_deliver_the_same_object_at_once_leave_one(
 def test_an_own_report_that_comes_back_is_acknowledged_and_left_alone(
     start_listener, associate, radiograph, monkeypatch, logged
 ):
-    monkeypatch.setattr(listener.Store, "is_own_report", lambda _store, _uid: True)
+    monkeypatch.setattr("triage.store.intake._is_own_report", lambda _connection, _facts: True)
     running, report = start_listener(), radiograph(SOPClassUID=BasicTextSRStorage, Modality="SR")
+    del report.PixelData
     assert associate(running.port, BasicTextSRStorage).send_c_store(report).Status == 0x0000
     assert running.spooled() == []
     assert logged[-1]["action"] == "own_report_received"

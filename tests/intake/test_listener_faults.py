@@ -88,16 +88,16 @@ def test_a_disk_that_fills_up_within_an_object_is_answered_out_of_resources(
 ):
     running, film = start_listener(), big(radiograph())
     association = associate(running.port, DX)
-    write = os.write
+    write = os.writev
     left = [500_000]
 
-    def limited(handle, content):
-        left[0] -= len(content)
-        if left[0] < 0 and len(content) > 10_000:
+    def limited(handle, pieces):
+        left[0] -= sum(map(len, pieces))
+        if left[0] < 0 and len(pieces[-1]) > 10_000:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(handle, content)
+        return write(handle, pieces)
 
-    monkeypatch.setattr("triage.intake.spool.os.write", limited)
+    monkeypatch.setattr("triage.intake.spool.os.writev", limited)
     assert association.send_c_store(film).Status == 0xA700
     assert running.unfinished() == running.spooled() == []
 
@@ -126,7 +126,7 @@ def test_a_store_that_fails_is_answered_out_of_resources(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "record_instance", fail)
+        patched.setattr(Store, "record_instances", fail)
         assert association.send_c_store(film).Status == 0xA700
     assert running.unfinished() == []
     assert association.send_c_store(film).Status == 0x0000

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from tests.factories import DIGEST, URGENT, make_analysis, make_facts, make_report, record
-from triage.store import Placement
+from triage.store import Arrival, Placement, StoredFile
 from triage.values import (
     Decision,
     ImageState,
@@ -72,6 +73,62 @@ def test_the_same_bytes_again_change_nothing(store):
     assert record(store).kind == "duplicate"
     assert store.snapshot("1.2.1").changes == before
     assert only_entry(store).image_count == 1
+
+
+def test_several_instances_are_recorded_together_each_with_its_own_outcome(store):
+    record(store)
+    known = store.study("1.2.1").instances[0]
+    arrivals = [
+        Arrival(facts, StoredFile(f"spool/{number}.dcm", 1, sha256), ImageState.QUEUED)
+        for number, (facts, sha256) in enumerate(
+            (
+                (make_facts(), known.sha256),
+                (make_facts(instance="1.2.1.2"), "b" * 64),
+                (make_facts(instance="1.2.1.2"), "c" * 64),
+                (make_facts("1.2.2", "1.2.2.1"), "d" * 64),
+            )
+        )
+    ]
+    receipts = store.record_instances(arrivals)
+    assert [(one.kind, one.version, one.takes_file) for one in receipts] == [
+        ("duplicate", 1, False),
+        ("new", 1, True),
+        ("new-version", 2, True),
+        ("new", 1, True),
+    ]
+    assert [entry.study_instance_uid for entry in store.worklist_entries()] == ["1.2.1", "1.2.2"]
+
+
+def test_of_a_group_that_fails_nothing_is_recorded(store):
+    good = Arrival(make_facts(), StoredFile("spool/1.dcm", 1, "a" * 64), ImageState.QUEUED)
+    twin = Arrival(
+        make_facts(instance="1.2.1.2"), StoredFile("spool/1.dcm", 1, "b" * 64), ImageState.QUEUED
+    )
+    with pytest.raises(IntegrityError):
+        store.record_instances([good, twin])
+    assert store.study("1.2.1") is None
+
+
+def test_the_same_bytes_restore_a_file_that_is_gone(store):
+    record(store)
+    (lost,) = store.study("1.2.1").instances
+    (store.state_folder / lost.path).unlink()
+    before = store.snapshot("1.2.1").changes
+    receipt = record(store, content="a")
+    assert (receipt.kind, receipt.version, receipt.takes_file) == ("restored", 1, True)
+    (restored,) = store.study("1.2.1").instances
+    assert (store.state_folder / restored.path).exists()
+    assert store.snapshot("1.2.1").changes == before
+
+
+def test_an_image_that_was_set_aside_is_analysed_when_its_lost_file_comes_again(store):
+    record(store)
+    (claimed,) = store.claim_images("w", 1, 60)
+    store.fail_image(claimed.instance_id, "w", "the file is gone", maximum_attempts=1)
+    (lost,) = store.study("1.2.1").instances
+    (store.state_folder / lost.path).unlink()
+    assert record(store, content="a").kind == "new-version"
+    assert len(store.claim_images("w", 1, 60)) == 1
 
 
 def test_other_bytes_under_a_known_uid_become_the_next_version(store):
@@ -195,9 +252,11 @@ def test_a_report_of_ours_is_recognised_under_every_uid_it_was_stored_as(store, 
     assert decide(store, ReadingClass.ROUTINE, report=make_report(store), destinations=["a"])
     (claimed,) = store.claim_deliveries("c", "a", 5, 60)
     store.delivery_stored(claimed.delivery_id, "c", 0, sop_instance_uid="2.25.70")
-    assert store.is_own_report("2.25.7")
-    assert store.is_own_report("2.25.70")
-    assert not store.is_own_report("1.2.1.1")
+    reports = [
+        record(store, make_facts(instance=uid), state=ImageState.HEADER_ONLY).kind
+        for uid in ("2.25.7", "2.25.70", "2.25.71")
+    ]
+    assert reports == ["own-report", "own-report", "new"]
 
 
 @pytest.mark.parametrize("paused_first", [True, False])
@@ -254,6 +313,5 @@ def test_a_study_loses_no_image_to_another_that_uses_the_same_uid(store):
     for study in ("1.2.1", "1.2.2"):
         (image,) = store.study(study).instances
         assert (image.superseded, image.state) == (False, ImageState.QUEUED)
-    assert store.is_known("1.2.77", "a".rjust(64, "0"))
-    assert store.is_known("1.2.77", "b".rjust(64, "0"))
-    assert not store.is_known("1.2.77", "c".rjust(64, "0"))
+    assert record(store, make_facts("1.2.1", "1.2.77"), content="a").kind == "duplicate"
+    assert record(store, make_facts("1.2.2", "1.2.77"), content="b").kind == "duplicate"

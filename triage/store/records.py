@@ -150,6 +150,7 @@ class InstanceRecord:
     sop_class_uid: str
     path: str
     size_bytes: int
+    sha256: str
     calling_ae_title: str
     received_at: datetime
     facts: HeaderFacts

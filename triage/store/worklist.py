@@ -174,6 +174,7 @@ def _instances(connection: Connection, study_instance_uid: str) -> tuple[Instanc
             sop_class_uid=row.sop_class_uid,
             path=row.path,
             size_bytes=row.size_bytes,
+            sha256=row.sha256,
             calling_ae_title=row.calling_ae_title,
             received_at=row.received_at,
             facts=facts_from_json(row.facts),
