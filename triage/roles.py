@@ -62,19 +62,20 @@ ROLES = {
 
 
 def run_role(settings: Settings, name: str, environment: Mapping[str, str]) -> int:
-    """Run one role in this process until a signal, or the end of the supervisor, stops it.
+    """Run one process of a role until a signal, or the end of the supervisor, stops it.
 
     Args:
         settings: The site's settings.
-        name: A role's name, with the worker's device behind an @ where it has one of several.
+        name: A role's name; behind an @ stands which of several processes this is: a worker's
+            device, a listener's number.
         environment: Names the pipes to the supervisor; without them the role runs alone.
 
     Returns:
         The exit code of the process.
     """
-    name, _, device = name.partition("@")
-    if device:
-        settings = replace(settings, worker=replace(settings.worker, device=device))
+    name, _, which = name.partition("@")
+    if name == "worker" and which:
+        settings = replace(settings, worker=replace(settings.worker, device=which))
     logs.configure(name, settings.log)
     stop = threading.Event()
     heartbeat = _heartbeat(environment)

@@ -1,7 +1,8 @@
 """The supervisor: every role in a process of its own, restarted when it dies, stopped in order.
 
-The supervisor never touches the store, a film or a socket of DICOM: it starts processes, hears
-their heartbeats, and ends them. What they have to tell each other is in the store.
+The supervisor never touches the store, a film or an association: it starts processes, hears their
+heartbeats, and ends them. What they have to tell each other is in the store. It holds the ports of
+the listeners, so that connections wait while one of these is started anew.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from triage.roles import EXIT_FAILED, EXIT_REFUSED, HEARTBEAT_FD, LIFELINE_FD, R
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from triage.intake.ports import Ports
     from triage.settings import Settings
     from triage.watchdog import ServiceManager
 
@@ -32,6 +34,7 @@ STARTING_SECONDS = 180.0  # ... unless it is still starting: reading a large mod
 FIRST_RESTART_SECONDS = 0.5
 LAST_RESTART_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # a role that lived this long starts its back-off anew
+LISTENER = "listener"
 NVIDIA_DEVICES = Path("/proc/driver/nvidia/gpus")
 
 
@@ -59,6 +62,8 @@ class Supervisor:
         settings: The site's settings.
         command: Returns the command line that runs a role.
         manager: The service manager (systemd), which is told how things stand.
+        ports: What the listeners inherit; closed here when the service stops.
+        only: The one role to run; every role when empty.
         monotonic: A clock that never goes back, in seconds.
     """
 
@@ -67,12 +72,18 @@ class Supervisor:
         settings: Settings,
         command: Callable[[str], Sequence[str]],
         manager: ServiceManager,
+        ports: Ports,
+        *,
+        only: str = "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._command = command
         self._manager = manager
         self._monotonic = monotonic
-        self._children = [Child(name, role) for name, role in processes(settings)]
+        self._ports = ports
+        self._children = [
+            Child(name, role) for name, role in processes(settings) if only in ("", role.name)
+        ]
         self._selector = selectors.DefaultSelector()
         self._stopping = False
         self._refused = False
@@ -113,10 +124,14 @@ class Supervisor:
         life_read, life_write = os.pipe()
         os.set_blocking(beat_read, False)
         environment = {HEARTBEAT_FD: str(beat_write), LIFELINE_FD: str(life_read)}
+        inherited = [beat_write, life_read]
+        if child.role.name == LISTENER:
+            environment |= self._ports.inheritance
+            inherited += [one.fileno() for one in self._ports.sockets]
         child.process = subprocess.Popen(  # noqa: S603 - our own program
             self._command(child.name),
             env={**_without_manager(), **environment},
-            pass_fds=(beat_write, life_read),
+            pass_fds=inherited,
             # A Ctrl-C in a terminal is for the supervisor, which then stops in order.
             start_new_session=True,
         )
@@ -206,7 +221,8 @@ class Supervisor:
     def _shut_down(self) -> int:
         self._manager.stopping("stopping: finishing what is under way")
         log.info("service stopping", action="service_stopping")
-        cut_off = [child.name for child in self._children if not self._end(child)]
+        self._ports.close()
+        cut_off = [name for role in ROLES.values() for name in self._end(role)]
         if cut_off:
             log.warning("roles cut off", action="roles_cut_off", count=len(cut_off))
         log.info("service stopped", action="service_stopped")
@@ -214,21 +230,27 @@ class Supervisor:
             return EXIT_REFUSED
         return EXIT_FAILED if cut_off else 0
 
-    def _end(self, child: Child) -> bool:
-        """End one role; return False when it had to be cut off."""
-        if child.process is None:
-            return True
-        child.process.terminate()
-        deadline = self._monotonic() + child.role.stop_seconds
+    def _end(self, role: Role) -> list[str]:
+        """End the processes of one role together; return those that had to be cut off."""
+        alive = [
+            (one.name, one.process) for one in self._children if one.role is role and one.process
+        ]
+        for _, process in alive:
+            process.terminate()
+        deadline = self._monotonic() + role.stop_seconds
+        return [name for name, process in alive if not self._ends_by(process, deadline)]
+
+    def _ends_by(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
+        """Wait for a process; return False when it had to be cut off."""
         while (left := deadline - self._monotonic()) > 0:
             try:
-                child.process.wait(min(left, 1.0))
+                process.wait(min(left, 1.0))
             except subprocess.TimeoutExpired:
                 self._manager.alive()
                 continue
             return True
-        child.process.kill()
-        child.process.wait()
+        process.kill()
+        process.wait()
         return False
 
 
@@ -239,14 +261,16 @@ def role_command(settings_path: Path) -> Callable[[str], Sequence[str]]:
 
 
 def processes(settings: Settings) -> Sequence[tuple[str, Role]]:
-    """Return the processes of a site: one a role, and one worker a CUDA device."""
-    found: list[tuple[str, Role]] = []
-    for role in ROLES.values():
-        if role.name == "worker":
-            found += [(name, role) for name in _workers(settings.worker.device)]
-        else:
-            found.append((role.name, role))
-    return found
+    """Return the processes of a site: one a role, but for listeners and workers."""
+    several = {
+        LISTENER: _listeners(settings.listener.listeners),
+        "worker": _workers(settings.worker.device),
+    }
+    return [(name, role) for role in ROLES.values() for name in several.get(role.name, [role.name])]
+
+
+def _listeners(count: int) -> list[str]:
+    return [LISTENER] if count == 1 else [f"{LISTENER}@{number}" for number in range(1, count + 1)]
 
 
 def _workers(device: str) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from triage import log, roles, service
+from triage.intake.ports import Ports
 from triage.settings import default_settings
 from triage.watchdog import ServiceManager
 
@@ -22,7 +23,10 @@ def main(folder: Path) -> int:
     service.SILENCE_SECONDS = float(os.environ.get("SILENCE_SECONDS", "60"))
     manager = ServiceManager.from_environment(os.environ)
     return service.Supervisor(
-        settings, lambda name: [sys.executable, str(ROLE), name, str(folder)], manager
+        settings,
+        lambda name: [sys.executable, str(ROLE), name, str(folder)],
+        manager,
+        Ports(None, None),
     ).run()
 
 

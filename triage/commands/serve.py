@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from triage import log as logs
 from triage.errors import PermanentError
+from triage.intake.ports import Ports, open_ports
 from triage.roles import ROLES, run_role
-from triage.service import Supervisor, role_command
+from triage.service import LISTENER, Supervisor, processes, role_command
 from triage.store import Store
 from triage.watchdog import ServiceManager
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def serve(settings: Settings, settings_path: Path, role: str | None) -> int:
-    """Run every role under the supervisor, or one role in this process.
+    """Run every role under the supervisor, or one role alone.
+
+    A role of which the site has several processes gets a supervisor of its own.
 
     Returns:
         The exit code: 0 after an orderly end.
@@ -27,9 +30,14 @@ def serve(settings: Settings, settings_path: Path, role: str | None) -> int:
     if role is not None:
         if role.partition("@")[0] not in ROLES:
             raise PermanentError(f"there is no role {role!r}; the roles are {', '.join(ROLES)}")
-        return run_role(settings, role, os.environ)
+        if sum(one.name == role for _, one in processes(settings)) <= 1:
+            return run_role(settings, role, os.environ)
     logs.configure("service", settings.log)
     # Opened once before any role starts: a folder that cannot be used is one sentence, not five.
     Store.open(settings.state_folder).close()
+    ports = (
+        open_ports(settings.listener, os.environ) if role in (None, LISTENER) else Ports(None, None)
+    )
     manager = ServiceManager.from_environment(os.environ)
-    return Supervisor(settings, role_command(settings_path.resolve()), manager).run()
+    command = role_command(settings_path.resolve())
+    return Supervisor(settings, command, manager, ports, only=role or "").run()

@@ -42,7 +42,7 @@ class Kind(Enum):
 
 _PATTERNS = MappingProxyType(
     {
-        Kind.WORD: re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+/-]{0,79}"),
+        Kind.WORD: re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+/-]{0,79}"),
         Kind.UID: re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)+"),
         Kind.TITLE: re.compile(r"[ -\[\]-~]{0,16}"),
         Kind.ADDRESS: re.compile(r"[A-Za-z0-9_.:-]{1,253}"),
