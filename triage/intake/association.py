@@ -39,9 +39,6 @@ class IntakeAssociation(Association):
         entity: The application entity that the peer calls.
         services: What it does its work with.
         ended: Called by its thread when it has ended.
-
-    Attributes:
-        studies: Studies that objects were stored to over it.
     """
 
     dimse: StreamingDimse
@@ -57,8 +54,8 @@ class IntakeAssociation(Association):
         self.dul = UpperLayer(self, entity.maximum_pdu_size)
         self.acse_timeout = entity.acse_timeout  # the library keeps it in the upper layer
         self.dimse = StreamingDimse(self, services.spool)
-        self.studies: set[str] = set()
-        self._store = services.store
+        self._studies: set[str] = set()
+        self._services = services
         self._ended = ended
         for handler in services.handlers:
             self.bind(*handler)
@@ -103,6 +100,7 @@ class IntakeAssociation(Association):
         self.is_released = True
         self.is_established = False
         evt.trigger(self, evt.EVT_RELEASED, {})
+        self._services.released(self._studies)
         self.kill()
 
     def _end_aborted(self) -> None:
@@ -133,10 +131,10 @@ class IntakeAssociation(Association):
 
     def _serve_store(self, received: ReceivedStore, context_id: int) -> None:
         request = StoreRequest(received.incoming, self.requestor.ae_title.strip())
-        answer = self._store(request)
+        answer = self._services.store(request)
         self.dimse.answered(received.incoming)
         if answer.study_instance_uid:
-            self.studies.add(answer.study_instance_uid)
+            self._studies.add(answer.study_instance_uid)
         self.dul.send_data(
             store_response(received.command, context_id, answer.status, answer.comment)
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING
 
 from pynetdicom import AE, evt
 
 from triage.errors import TransientError, TriageError
-from triage.intake.associations import Associations
+from triage.intake.compatibility import changed_parts
 from triage.intake.gate import Gate
 from triage.intake.group_commit import GroupCommit
 from triage.intake.places import Places
@@ -19,6 +20,7 @@ from triage.intake.reading_list import ReadingListProvider
 from triage.intake.reception import Reception
 from triage.intake.services import Services
 from triage.intake.spool import Spool, free_bytes
+from triage.intake.stock import StockReception
 from triage.intake.storing import StorageProvider
 from triage.intake.tls import server_context
 from triage.log import get_logger
@@ -26,12 +28,13 @@ from triage.store import Store
 from triage.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from pynetdicom.events import Event, EventHandlerType
 
-    from triage.intake.association import IntakeAssociation
     from triage.intake.ports import Ports
     from triage.settings import ListenerSettings, Settings
 
@@ -93,11 +96,12 @@ def run(
         swept = spool.sweep()
         gate = Gate(where, places)
         storing = StorageProvider(GroupCommit(spool, store), settings.eligibility)
-        services = Services(spool, storing, _handlers(settings, store, gate))
-        associations = Associations(_application_entity(where), where, services, gate.left)
-        reception = Reception(ports, associations, tls, where.network_timeout_seconds)
+        services = Services(
+            spool, storing, partial(_released, settings, store), _handlers(settings, store, gate)
+        )
+        reception = _reception(where, ports, tls, services, gate)
         _serve(reception, stop, alive, lambda: _announce(ports, swept, ready))
-        opened, cut_off = associations.drain(alive, drain_seconds)
+        opened, cut_off = reception.drain(alive, drain_seconds)
         _log.info("stopped", action="stopped", associations=opened, count=cut_off)
 
 
@@ -115,15 +119,35 @@ def _application_entity(settings: ListenerSettings) -> AE:
 
 def _handlers(settings: Settings, store: Store, gate: Gate) -> list[EventHandlerType]:
     reading_list = ReadingListProvider(store, settings.worklist)
-    handlers: list[EventHandlerType] = [
+    return [
         (evt.EVT_REQUESTED, gate.decide),
         (evt.EVT_C_FIND, reading_list.find),
         (evt.EVT_N_GET, reading_list.get),
         (evt.EVT_ABORTED, _log_aborted),
     ]
-    if settings.studies.complete_on_release:
-        handlers.append((evt.EVT_RELEASED, _complete_studies, [store]))
-    return handlers
+
+
+def _reception(
+    settings: ListenerSettings,
+    ports: Ports,
+    tls: ssl.SSLContext | None,
+    services: Services,
+    gate: Gate,
+) -> Reception | StockReception:
+    """Return what accepts associations: the hot path, or the stock one where that is unknown."""
+    entity = _application_entity(settings)
+    if changed := changed_parts():
+        _log.warning(
+            "pynetdicom is not as it was known: the stock path is taken, which is slower",
+            action="stock_path_taken",
+            problem=", ".join(changed),
+        )
+        return StockReception(ports, entity, tls, services, gate.left)
+    # Not before it is known that all of what it imports is there.
+    from triage.intake.associations import Associations  # noqa: PLC0415
+
+    associations = Associations(entity, settings, services, gate.left)
+    return Reception(ports, associations, tls, settings.network_timeout_seconds)
 
 
 def _announce(ports: Ports, swept: int, ready: Callable[[int], None]) -> None:
@@ -132,7 +156,7 @@ def _announce(ports: Ports, swept: int, ready: Callable[[int], None]) -> None:
 
 
 def _serve(
-    reception: Reception,
+    reception: Reception | StockReception,
     stop: threading.Event,
     alive: Callable[[], None],
     announce: Callable[[], None],
@@ -161,11 +185,12 @@ def _log_aborted(event: Event) -> None:
     )
 
 
-def _complete_studies(event: Event, store: Store) -> None:
-    """Take the studies of a released association as complete (EVT_RELEASED)."""
-    association = cast("IntakeAssociation", event.assoc)
+def _released(settings: Settings, store: Store, studies: AbstractSet[str]) -> None:
+    """Take the studies of a released association as complete, where the site trusts that."""
+    if not settings.studies.complete_on_release:
+        return
     try:
-        store.association_released(sorted(association.studies))
+        store.association_released(sorted(studies))
     except TriageError:
         # The quiet time completes them instead.
         _log.exception("studies not completed", action="studies_not_completed")

@@ -52,7 +52,9 @@ class Places:
     def free(self, place: int) -> None:
         """Give a place back."""
         with self._turn:
-            self._own.discard(place)
+            if place not in self._own:
+                return
+            self._own.remove(place)
             fcntl.lockf(self._handle, fcntl.LOCK_UN, 1, place)
 
     def close(self) -> None:

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Protocol
 from triage.log import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from triage.intake.ports import Ports
 
 MOST_WAITING = 512
@@ -49,6 +51,9 @@ class Host(Protocol):
 
     def welcome(self, connection: socket.socket, address: str, request: bytes) -> None:
         """Take a connection over, with the association request that has come over it."""
+
+    def drain(self, alive: Callable[[], None], seconds: float) -> tuple[int, int]:
+        """Let associations end; return how many were open and how many had to be aborted."""
 
 
 @dataclass(slots=True, eq=False)
@@ -126,6 +131,10 @@ class Reception:
         self._stopping = True
         with suppress(OSError):
             self._wake.send(b"s")
+
+    def drain(self, alive: Callable[[], None], seconds: float) -> tuple[int, int]:
+        """Let associations end; return how many were open and how many had to be aborted."""
+        return self._host.drain(alive, seconds)
 
     def _attend(self, key: selectors.SelectorKey) -> None:
         if isinstance(key.data, _Caller):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from pynetdicom.events import EventHandlerType
 
@@ -48,9 +49,11 @@ class Services:
     Attributes:
         spool: Where objects go while they are received.
         store: Answers a complete object; never raises.
+        released: Told which studies a released association has brought.
         handlers: Handlers of the library's events.
     """
 
     spool: Spool
     store: Callable[[StoreRequest], StoreAnswer]
+    released: Callable[[AbstractSet[str]], None]
     handlers: Sequence[EventHandlerType]
