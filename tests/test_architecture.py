@@ -40,6 +40,9 @@ LEVELS = {
     "loops": {
         "triage.clock",
         "triage.delivery",
+        "triage.intake.adoption",
+        "triage.intake.agreement",
+        "triage.intake.group_commit",
         "triage.intake.listener",
         "triage.intake.reading_list",
         "triage.intake.storing",

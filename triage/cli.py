@@ -105,6 +105,12 @@ def _add_running(commands: Commands) -> None:
 
     check = _add(commands, "check", "look for everything that would keep the daemon from working")
     check.add_argument("--no-peers", action="store_true", help="do not ask destinations by C-ECHO")
+    check.add_argument(
+        "--repair", action="store_true", help="make spool and index agree; the service may run"
+    )
+    check.add_argument(
+        "--thorough", action="store_true", help="read every file of the spool; takes long"
+    )
     check.set_defaults(command=_check)
 
 
@@ -164,9 +170,10 @@ def _example(_words: argparse.Namespace) -> int:
 
 
 def _check(words: argparse.Namespace) -> int:
-    from triage.commands.check import check  # noqa: PLC0415 - see above
+    from triage.commands.check import Extent, check  # noqa: PLC0415 - see above
 
-    return check(load_settings(words.config), peers=not words.no_peers)
+    extent = Extent(not words.no_peers, repair=words.repair, thorough=words.thorough)
+    return check(load_settings(words.config), extent)
 
 
 def _status(words: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,20 +24,33 @@ def make_spool(tmp_path):
     def make(**bounds):
         for name in ("incoming", "spool"):
             (tmp_path / name).mkdir(exist_ok=True)
-        chosen = {"minimum_free_bytes": 0, "maximum_object_bytes": 1 << 20, **bounds}
+        chosen = {
+            "minimum_free_bytes": 0,
+            "maximum_object_bytes": 1 << 20,
+            "now": lambda: datetime(2026, 11, 21, 14, 59, tzinfo=UTC),
+            **bounds,
+        }
         return Spool(tmp_path, **chosen)
 
     return make
+
+
+def keep(spool, incoming):
+    """Make one object durable under its name, as a group of one."""
+    incoming.flush_to_disk()
+    (file,) = spool.place([incoming])
+    incoming.close()
+    return file
 
 
 def test_an_object_that_is_kept_lies_in_the_spool_under_a_name_of_ours(make_spool, tmp_path):
     spool = make_spool()
     incoming = spool.receive(IDENTITY)
     incoming.write(b"\x08\x00\x60\x00CS\x02\x00DX")
-    file = spool.keep(incoming)
+    file = keep(spool, incoming)
 
     path = tmp_path / file.path
-    assert file.path.startswith("spool/")
+    assert file.path.startswith("spool/20261121T14/")
     assert "1.2.3.4" not in file.path
     assert file.size_bytes == path.stat().st_size
     assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -49,7 +64,7 @@ def test_the_same_object_is_the_same_file_and_two_never_share_a_name(make_spool)
     for _ in range(2):
         incoming = spool.receive(IDENTITY)
         incoming.write(b"same")
-        files.append(spool.keep(incoming))
+        files.append(keep(spool, incoming))
     assert files[0].sha256 == files[1].sha256
     assert files[0].path != files[1].path
 
@@ -63,7 +78,7 @@ def test_the_file_and_both_folders_are_flushed(make_spool, tmp_path, monkeypatch
 
     monkeypatch.setattr("triage.intake.spool.os.fsync", note)
     spool = make_spool()
-    file = spool.keep(spool.receive(IDENTITY))
+    file = keep(spool, spool.receive(IDENTITY))
     part, new_folder, folder = flushed
     assert part.startswith("incoming/")
     assert new_folder == "spool"
@@ -73,7 +88,7 @@ def test_the_file_and_both_folders_are_flushed(make_spool, tmp_path, monkeypatch
 def test_a_peer_cannot_name_a_file(make_spool, tmp_path):
     spool = make_spool()
     evil = ObjectIdentity("1.2", "../../../../etc/passwd", "1.2.840.10008.1.2")
-    file = spool.keep(spool.receive(evil))
+    file = keep(spool, spool.receive(evil))
     assert (tmp_path / file.path).resolve().is_relative_to(tmp_path / "spool")
 
 
@@ -101,7 +116,46 @@ def test_a_disk_that_does_not_take_the_file_is_transient(make_spool, monkeypatch
 
     monkeypatch.setattr("triage.intake.spool.os.fsync", fail)
     with pytest.raises(TransientError, match="Input/output error"):
-        spool.keep(incoming)
+        keep(spool, incoming)
+
+
+def test_of_objects_that_cannot_be_moved_together_none_stays(make_spool, tmp_path, monkeypatch):
+    spool = make_spool()
+    objects = [spool.receive(IDENTITY) for _ in range(3)]
+    rename, left = Path.rename, [2]
+
+    def fail_the_third(path, target):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_the_third)
+    with pytest.raises(TransientError, match="No space left"):
+        spool.place(objects)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_objects_that_are_moved_together_share_one_flush_of_the_folder(make_spool, monkeypatch):
+    spool, flushed, flush = make_spool(), [], os.fsync
+    keep(spool, spool.receive(IDENTITY))
+    objects = [spool.receive(IDENTITY) for _ in range(5)]
+    monkeypatch.setattr(
+        "triage.intake.spool.os.fsync", lambda handle: flushed.append(flush(handle))
+    )
+    assert len({file.path for file in spool.place(objects)}) == 5
+    assert len(flushed) == 1
+
+
+def test_what_was_received_can_be_read_anywhere_while_it_is(make_spool):
+    incoming = make_spool().receive(IDENTITY)
+    content = bytes(range(256)) * 400
+    incoming.write(content)
+    start = incoming.size_bytes - len(content)
+    assert len(incoming.beginning) == 65_536
+    for position in (0, 65_000, 65_530, 70_000, len(content) - 5):
+        assert incoming.read_at(start + position, 50) == content[position : position + 50]
+    incoming.discard()
 
 
 def test_sweeping_spares_what_is_being_received(make_spool, tmp_path):

@@ -13,6 +13,7 @@ from pynetdicom import build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
 
 from triage.commands.console import open_console
+from triage.commands.repair import compare, repair
 from triage.delivery.association import Line, opened
 from triage.errors import TriageError
 from triage.presence import last_signs
@@ -24,6 +25,8 @@ from triage.vision.weights import load_networks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from rich.console import Console
 
     from triage.settings import Destination, Settings
 
@@ -37,19 +40,34 @@ class Finding:
     detail: str
 
 
-def check(settings: Settings, *, peers: bool) -> int:
-    """Check configuration, store, disk, bundle, ports and destinations, and print each.
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a check goes.
+
+    Attributes:
+        peers: Also ask every destination by C-ECHO.
+        repair: First make spool and index agree where they do not.
+        thorough: Also read every file of the spool, and compare its digest.
+    """
+
+    peers: bool = True
+    repair: bool = False
+    thorough: bool = False
+
+
+def check(settings: Settings, extent: Extent) -> int:
+    """Check configuration, store, spool, disk, bundle, ports and destinations, and print each.
 
     Args:
         settings: The site's settings; that they were read is the first check passed.
-        peers: Also ask every destination by C-ECHO.
+        extent: How far to go.
 
     Returns:
         0 when all is well, else 1.
     """
     console = open_console()
     failed = 0
-    for finding in _findings(settings, peers=peers):
+    for finding in _findings(settings, extent, console):
         mark = "[green]ok[/]  " if finding.passed else "[red]FAIL[/]"
         console.print(f"{mark} {finding.name}: ", end="")
         console.print(finding.detail, markup=False)
@@ -57,10 +75,11 @@ def check(settings: Settings, *, peers: bool) -> int:
     return 1 if failed else 0
 
 
-def _findings(settings: Settings, *, peers: bool) -> Iterator[Finding]:
+def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[Finding]:
     yield Finding("configuration", passed=True, detail=f"mode {settings.decision.mode.value}")
     yield _tried("state folder", lambda: _state_folder(settings.state_folder))
     yield _tried("database", lambda: _database(settings.state_folder))
+    yield from _spool_and_index(settings, extent, console)
     yield _tried("disk", lambda: _disk(settings))
     yield _tried("model bundle", lambda: _bundle(settings))
     running = not all(sign.silent for sign in last_signs(settings.state_folder, ROLES))
@@ -71,7 +90,7 @@ def _findings(settings: Settings, *, peers: bool) -> Iterator[Finding]:
         yield _tried(f"{name} port", partial(_port, name, address, port, running=running))
     if not settings.destinations:
         yield Finding("destinations", passed=True, detail="none: reports stay in the state folder")
-    for destination in settings.destinations if peers else ():
+    for destination in settings.destinations if extent.peers else ():
         yield _tried(f"destination {destination.name}", partial(_echo, settings, destination))
 
 
@@ -104,6 +123,17 @@ def _database(folder: Path) -> str:
     if problems:
         raise TriageError(f"damaged: {problems[0]}; stop the service and restore the last backup")
     return f"whole, {sum(counts.studies.values())} studies"
+
+
+def _spool_and_index(settings: Settings, extent: Extent, console: Console) -> Iterator[Finding]:
+    if extent.repair:
+        yield _tried("repair", lambda: repair(settings, console, thorough=extent.thorough))
+    # What was read for the repair is not read once more.
+    thorough = extent.thorough and not extent.repair
+    yield _tried(
+        "spool and index",
+        lambda: compare(settings, thorough=thorough, repaired=extent.repair),
+    )
 
 
 def _disk(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pynetdicom import AE, evt
 
 from triage.errors import TransientError, TriageError
+from triage.intake.adoption import adopt_orphans
 from triage.intake.compatibility import changed_parts
 from triage.intake.gate import Gate
 from triage.intake.group_commit import GroupCommit
@@ -94,6 +95,7 @@ def run(
             free=free,
         )
         swept = spool.sweep()
+        adopt_orphans(store, settings.eligibility, step=alive)
         gate = Gate(where, places)
         storing = StorageProvider(GroupCommit(spool, store), settings.eligibility)
         services = Services(

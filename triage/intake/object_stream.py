@@ -49,6 +49,8 @@ def pour(connection: Connection, incoming: IncomingObject, expected: Expected) -
     """
     rest, last = 0, False  # of the value that is being taken
     while True:
+        if not rest and connection.peek(1)[0] != _P_DATA_TF:
+            return False  # it may be shorter than the header of a piece, such as an A-ABORT
         buffer, position, end = connection.span(1 if rest else _HEADER.size)
         pieces = []
         plain = True

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from triage.settings.sections import Destination, Settings
+    from triage.settings.sections import Destination, ListenerSettings, Settings
+
+_TLS_FILES = ("tls_certificate", "tls_private_key", "tls_authorities")
+_PORT_KEYS = frozenset(
+    f"listener.{name}" for name in ("address", "port", "tls_port", "accept_without_tls")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,13 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
     """
     if not known_faults & {"delivery.first_retry_seconds", "delivery.maximum_retry_seconds"}:
         yield from _retry_faults(settings)
-    if not known_faults & {"listener.address", "listener.port", "web.address", "web.port"}:
-        yield from _port_faults(settings)
     if not any(key.startswith("listener.") for key in known_faults):
-        yield from _tls_faults(settings)
+        yield from _tls_faults(settings.listener)
+    if not known_faults & {*_PORT_KEYS, "web.address", "web.port"}:
+        yield from _port_faults(settings)
     if not any(key.startswith("destinations") for key in known_faults):
         yield from _twin_faults(settings)
-        if not known_faults & {"listener.address", "listener.port"}:
+        if not known_faults & _PORT_KEYS:
             yield from _loop_faults(settings)
 
 
@@ -56,18 +61,13 @@ def _retry_faults(settings: Settings) -> Iterator[Fault]:
         )
 
 
-def _tls_faults(settings: Settings) -> Iterator[Fault]:
-    listener = settings.listener
+def _tls_faults(listener: ListenerSettings) -> Iterator[Fault]:
     if not listener.tls_port:
-        if not listener.accept_without_tls:
-            yield Fault(
-                "listener.accept_without_tls",
-                "false without tls_port leaves no port at all; set tls_port",
-            )
+        yield from _idle_tls_faults(listener)
         return
-    for name in ("tls_certificate", "tls_private_key", "tls_authorities"):
-        needed = name != "tls_authorities" or listener.tls_client_certificates
-        if needed and getattr(listener, name) is None:
+    needed = _TLS_FILES if listener.tls_client_certificates else _TLS_FILES[:2]
+    for name in needed:
+        if getattr(listener, name) is None:
             yield Fault(f"listener.{name}", "is needed with tls_port; name the PEM file")
     if listener.accept_without_tls and listener.tls_port == listener.port:
         yield Fault(
@@ -75,12 +75,28 @@ def _tls_faults(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def _idle_tls_faults(listener: ListenerSettings) -> Iterator[Fault]:
+    if not listener.accept_without_tls:
+        yield Fault(
+            "listener.accept_without_tls",
+            "false without tls_port leaves no port at all; set tls_port",
+        )
+        return
+    for name in _TLS_FILES:
+        if getattr(listener, name) is not None:
+            yield Fault(
+                f"listener.{name}",
+                "is for TLS, and there is none without tls_port; set that, or remove this",
+            )
+
+
 def _port_faults(settings: Settings) -> Iterator[Fault]:
-    listener, web = settings.listener, settings.web
-    if listener.port == web.port != 0 and (
-        _reaches(listener.address, web.address) or _reaches(web.address, listener.address)
-    ):
-        yield Fault("web.port", f"{web.port} is the listener's port too; choose another")
+    address, web = settings.listener.address, settings.web
+    if not (_reaches(address, web.address) or _reaches(web.address, address)):
+        return
+    for key, port in _open_ports(settings.listener):
+        if port == web.port:
+            yield Fault("web.port", f"{port} is the listener's {key} too; choose another")
 
 
 def _twin_faults(settings: Settings) -> Iterator[Fault]:
@@ -104,14 +120,22 @@ def _twin_faults(settings: Settings) -> Iterator[Fault]:
 
 
 def _loop_faults(settings: Settings) -> Iterator[Fault]:
-    listener = settings.listener
+    ports = [port for _, port in _open_ports(settings.listener)]
     for number, destination in enumerate(settings.destinations, start=1):
-        if destination.port == listener.port and _reaches(listener.address, destination.address):
+        if destination.port in ports and _reaches(settings.listener.address, destination.address):
             yield Fault(
                 f"destinations[{number}].port",
                 f"{destination.address} port {destination.port} is this system's own listener; "
                 "reports would come back to it: give the port of the PACS",
             )
+
+
+def _open_ports(listener: ListenerSettings) -> Iterator[tuple[str, int]]:
+    """Yield key and number of the ports that the listener has for certain: 0 is any free one."""
+    if listener.accept_without_tls and listener.port:
+        yield "port", listener.port
+    if listener.tls_port:
+        yield "tls_port", listener.tls_port
 
 
 def _peer(destination: Destination) -> tuple[str, str, int]:

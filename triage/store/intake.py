@@ -9,7 +9,7 @@ from sqlalchemy import String, and_, bindparam, case, insert, select, update
 
 from triage.store.database import Database
 from triage.store.placing import create_work_item, place_work_item
-from triage.store.records import Arrival, Placement, Receipt, facts_to_json
+from triage.store.records import Arrival, Placement, Receipt, facts_to_json, without_note
 from triage.store.schema import deliveries, instances, reports, studies, work_items
 from triage.store.states import StudyEvent, after
 from triage.values import ImageState, ReadingClass, StudyState
@@ -89,7 +89,7 @@ class IntakeVerbs(Database):
             if self._has_file(known.path, known.size_bytes):
                 return Receipt("duplicate", known.instance_id, known.version)
             if known.state is not ImageState.SET_ASIDE:
-                _restore_file(connection, known.instance_id, arrival.file)
+                _restore_file(connection, known, arrival.file)
                 return Receipt("restored", known.instance_id, known.version)
         _supersede(connection, facts)
         return self._insert(connection, arrival, now, version=known.version + 1)
@@ -176,6 +176,7 @@ _CURRENT_VERSION = select(
     instances.c.path,
     instances.c.size_bytes,
     instances.c.state,
+    instances.c.problem,
 ).where(
     instances.c.sop_instance_uid == bindparam("instance"),
     instances.c.study_instance_uid == bindparam("study"),
@@ -213,17 +214,21 @@ def _is_own_report(connection: Connection, facts: HeaderFacts) -> bool:
 
 def _current_version(
     connection: Connection, facts: HeaderFacts
-) -> Row[Any, Any, Any, Any, Any, Any] | None:
+) -> Row[Any, Any, Any, Any, Any, Any, Any] | None:
     return connection.execute(
         _CURRENT_VERSION,
         {"instance": facts.sop_instance_uid, "study": facts.study_instance_uid},
     ).first()
 
 
-def _restore_file(connection: Connection, instance_id: int, file: StoredFile) -> None:
+def _restore_file(
+    connection: Connection, known: Row[Any, Any, Any, Any, Any, Any, Any], file: StoredFile
+) -> None:
     """Let a row name the file that was sent again; what is known of its bytes stands."""
     connection.execute(
-        update(instances).where(instances.c.instance_id == instance_id).values(path=file.path)
+        update(instances)
+        .where(instances.c.instance_id == known.instance_id)
+        .values(path=file.path, problem=without_note(known.problem))
     )
 
 

@@ -31,6 +31,15 @@ if TYPE_CHECKING:
     )
 
 
+# Stands at the end of an image's problem while its file is known to be lost or damaged.
+FILE_LOST = "the stored file of an image is lost or damaged: send the image again"
+
+
+def without_note(problem: str) -> str:
+    """Return the problem of an image without the note that its file is gone."""
+    return problem.removesuffix(FILE_LOST).removesuffix("; ")
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """A file that is durable in the spool; `path` is relative to the state folder."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
 from triage.store.images import ImageVerbs
-from triage.store.intake import IntakeVerbs
 from triage.store.outbox import OutboxVerbs
 from triage.store.studies import StudyVerbs
 from triage.store.worklist import WorklistVerbs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class Store(IntakeVerbs, ImageVerbs, StudyVerbs, OutboxVerbs, WorklistVerbs, BrakeVerbs):
+class Store(AgreementVerbs, ImageVerbs, StudyVerbs, OutboxVerbs, WorklistVerbs, BrakeVerbs):
     """Everything durable of one site; each verb is one transaction, durable when it returns.
 
     Safe to use from several threads and processes at once.
