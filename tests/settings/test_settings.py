@@ -25,6 +25,10 @@ from triage.settings import (
 from triage.values import Mode
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  as text: nothing listens here
+TLS = (
+    'tls_port = 2762\ntls_certificate = "/srv/own.pem"\ntls_private_key = "/srv/own.key"\n'
+    'tls_authorities = "/srv/authorities.pem"\n'
+)
 PACS = '[[destinations]]\nname = "pacs"\nae_title = "PACS"\naddress = "10.0.0.5"\nport = 104\n'
 
 
@@ -223,6 +227,92 @@ def test_listener_and_page_on_one_port_are_refused():
 def test_any_free_port_is_no_clash():
     settings = parse_settings("[listener]\nport = 0\n[web]\nport = 0\n", "triage.toml")
     assert settings.listener.port == settings.web.port == 0
+
+
+def test_a_port_with_tls_beside_the_one_without_is_allowed():
+    settings = parse_settings(f"[listener]\n{TLS}", "triage.toml")
+    assert settings.listener.tls_port == 2762
+    assert settings.listener.accept_without_tls
+
+
+def test_a_listener_without_any_port_is_refused():
+    (fault,) = faults_of("[listener]\naccept_without_tls = false\n")
+    assert fault.startswith("listener.accept_without_tls: false without tls_port leaves no port")
+
+
+@pytest.mark.parametrize("key", ["tls_certificate", "tls_private_key", "tls_authorities"])
+def test_tls_without_one_of_its_files_is_refused(key):
+    (fault,) = faults_of("[listener]\n" + re.sub(f"{key} = .*\n", "", TLS))
+    assert fault == f"listener.{key}: is needed with tls_port; name the PEM file"
+
+
+def test_tls_without_client_certificates_needs_no_authorities():
+    text = re.sub("tls_authorities = .*\n", "tls_client_certificates = false\n", TLS)
+    assert parse_settings(f"[listener]\n{text}", "triage.toml").listener.tls_authorities is None
+
+
+def test_files_for_tls_without_its_port_are_refused_rather_than_left_unused():
+    faults = faults_of("[listener]\n" + TLS.replace("2762", "0"))
+    assert [fault.split(": ")[0] for fault in faults] == [
+        "listener.tls_certificate",
+        "listener.tls_private_key",
+        "listener.tls_authorities",
+    ]
+    assert all("there is none without tls_port" in fault for fault in faults)
+
+
+def test_one_port_with_and_without_tls_is_refused():
+    (fault,) = faults_of(f"[listener]\nport = 2762\n{TLS}")
+    assert fault.startswith("listener.tls_port: 2762 is the port without TLS")
+
+
+def test_where_every_peer_speaks_tls_its_port_may_be_the_one_that_was_without():
+    text = f"[listener]\nport = 2762\naccept_without_tls = false\n{TLS}"
+    assert not parse_settings(text, "triage.toml").listener.accept_without_tls
+
+
+@pytest.mark.parametrize(
+    ("listening", "page", "clashes"),
+    [
+        (ANY_ADDRESS, "127.0.0.1", True),
+        ("127.0.0.1", ANY_ADDRESS, True),
+        ("192.168.1.5", "192.168.1.5", True),
+        ("192.168.1.5", "127.0.0.1", False),
+    ],
+)
+def test_the_page_on_the_port_with_tls_is_refused_where_their_addresses_meet(
+    listening, page, clashes
+):
+    text = f'[listener]\naddress = "{listening}"\n{TLS}[web]\naddress = "{page}"\nport = 2762\n'
+    if not clashes:
+        assert parse_settings(text, "triage.toml").web.port == 2762
+        return
+    (fault,) = faults_of(text)
+    assert fault.startswith("web.port: 2762 is the listener's tls_port too")
+
+
+def test_the_page_may_have_the_port_that_is_closed_without_tls():
+    text = f"[listener]\nport = 8080\naccept_without_tls = false\n{TLS}[web]\nport = 8080\n"
+    assert parse_settings(text, "triage.toml").web.port == 8080
+
+
+def test_a_destination_that_is_our_own_port_with_tls_is_refused_as_a_loop():
+    pacs = PACS.replace("10.0.0.5", "localhost").replace("= 104", "= 2762")
+    (fault,) = faults_of(f"[listener]\n{TLS}{pacs}")
+    assert fault.startswith("destinations[1].port: localhost port 2762 is this system's own")
+
+
+def test_a_destination_on_a_port_that_is_closed_without_tls_is_no_loop():
+    pacs = PACS.replace("10.0.0.5", "localhost")
+    text = f"[listener]\nport = 104\naccept_without_tls = false\n{TLS}{pacs}"
+    assert parse_settings(text, "triage.toml").destinations[0].port == 104
+
+
+@pytest.mark.parametrize("wrong", ["tls_port = 70000\n", 'tls_certificat = "/srv/own.pem"\n'])
+def test_a_fault_of_tls_is_not_followed_by_those_that_it_causes(wrong):
+    text = re.sub(f"{wrong.split('=')[0].strip()}.* = .*\n", wrong, TLS)
+    (fault,) = faults_of(f"[listener]\naccept_without_tls = false\n{text}")
+    assert fault.startswith(f"listener.{wrong.split(' ')[0]}: ")
 
 
 def test_a_syntax_error_is_named_with_its_line():

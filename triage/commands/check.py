@@ -16,6 +16,8 @@ from triage.commands.console import open_console
 from triage.commands.repair import compare, repair
 from triage.delivery.association import Line, opened
 from triage.errors import TriageError
+from triage.intake.compatibility import changed_parts
+from triage.intake.tls import describe_certificate
 from triage.presence import last_signs
 from triage.roles import ROLES
 from triage.store import Store
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from triage.settings import Destination, Settings
+    from triage.settings import Destination, ListenerSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,14 @@ def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[
     yield _tried("database", lambda: _database(settings.state_folder))
     yield from _spool_and_index(settings, extent, console)
     yield _tried("disk", lambda: _disk(settings))
+    yield _tried("pynetdicom", _library)
+    if settings.listener.tls_port:
+        yield _tried("certificate", lambda: _certificate(settings.listener))
     yield _tried("model bundle", lambda: _bundle(settings))
     running = not all(sign.silent for sign in last_signs(settings.state_folder, ROLES))
-    for name, address, port in (
-        ("listener", settings.listener.address, settings.listener.port),
-        ("web", settings.web.address, settings.web.port),
-    ):
-        yield _tried(f"{name} port", partial(_port, name, address, port, running=running))
+    for key, address, port in _ports(settings):
+        name = key.replace(".", " ").replace("_", " ")
+        yield _tried(name, partial(_port, key, address, port, running=running))
     if not settings.destinations:
         yield Finding("destinations", passed=True, detail="none: reports stay in the state folder")
     for destination in settings.destinations if extent.peers else ():
@@ -147,6 +150,22 @@ def _disk(settings: Settings) -> str:
     return f"{free} MB free"
 
 
+def _library() -> str:
+    if changed := changed_parts():
+        return (
+            f"not as it was known ({', '.join(changed)}): the listener works, but slower; a newer"
+            " release of this program may know it"
+        )
+    return "as it was known: the listener receives at full speed"
+
+
+def _certificate(settings: ListenerSettings) -> str:
+    found = describe_certificate(settings)
+    if found.problem:
+        raise TriageError(found.problem)
+    return f"{found.name}, {found.days_left} more days"
+
+
 def _bundle(settings: Settings) -> str:
     bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
     load_networks(bundle)
@@ -156,7 +175,17 @@ def _bundle(settings: Settings) -> str:
     return f"{identity.name} {identity.version} ({identity.digest[:12]}), certified for {scope}"
 
 
-def _port(name: str, address: str, port: int, *, running: bool) -> str:
+def _ports(settings: Settings) -> Iterator[tuple[str, str, int]]:
+    """Return the ports that are listened on, each with its key and address."""
+    listener = settings.listener
+    if listener.accept_without_tls:
+        yield "listener.port", listener.address, listener.port
+    if listener.tls_port:
+        yield "listener.tls_port", listener.address, listener.tls_port
+    yield "web.port", settings.web.address, settings.web.port
+
+
+def _port(key: str, address: str, port: int, *, running: bool) -> str:
     if port == 0:
         return "any free port"
     try:
@@ -167,7 +196,7 @@ def _port(name: str, address: str, port: int, *, running: bool) -> str:
             return f"{address}:{port} is in use, and the service is running"
         raise TriageError(
             f"{address}:{port} cannot be listened on ({error.strerror}); stop what uses it or"
-            f" change {name}.port"
+            f" change {key}"
         ) from error
 
 

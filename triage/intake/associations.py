@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pynetdicom.ae import ApplicationEntity
     from pynetdicom.association import Association
 
+    from triage.intake.reception import Peer
     from triage.intake.services import Services
     from triage.settings import ListenerSettings
 
@@ -61,10 +62,14 @@ class Associations:
         """Whether no more associations can even be talked to."""
         return len(self._open) >= self._most
 
-    def welcome(self, connection: socket.socket, address: str, request: bytes) -> None:
-        """Begin an association of a connection over which its request has come."""
+    def welcome(self, connection: socket.socket, peer: Peer, request: bytes) -> None:
+        """Begin an association of a connection over which its request has come.
+
+        Raises:
+            OSError: The connection has ended already.
+        """
         association = IntakeAssociation(self._entity, self._services, self._ended)
-        association.name = f"association@{address}"
+        association.name = f"association@{peer[0]}:{peer[1]}"
         association.set_socket(Connection(association, connection, self._patience, request))
         acceptor = association.acceptor
         acceptor.maximum_length = self._entity.maximum_pdu_size
@@ -72,7 +77,6 @@ class Associations:
         acceptor.address_info = AddressInformation.from_tuple(connection.getsockname())
         acceptor.implementation_class_uid = self._entity.implementation_class_uid
         acceptor.implementation_version_name = self._entity.implementation_version_name
-        peer = connection.getpeername()
         association.requestor.address_info = AddressInformation.from_tuple(peer)
         evt.trigger(association, evt.EVT_CONN_OPEN, {"address": peer})
         with self._turn:

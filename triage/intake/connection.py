@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -144,7 +146,15 @@ class Connection(AssociationSocket):
     @property
     def ready(self) -> bool:
         """Whether something can be read at once."""
-        return self._start < self._end or super().ready
+        connection = self.socket
+        if self._start < self._end or connection is None:
+            return self._start < self._end
+        if isinstance(connection, ssl.SSLSocket) and connection.pending():
+            return True
+        # The library asks select(), which takes no descriptor beyond 1023.
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0))
 
     def linger(self) -> None:
         """Let the peer read our last words: closing with bytes unread would take them back."""

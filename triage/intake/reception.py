@@ -19,12 +19,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from triage.intake.tls import handshake_problem
 from triage.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from triage.intake.ports import Ports
+
+Peer = tuple[str, int] | tuple[str, int, int, int]  # as the socket module names an address
 
 MOST_WAITING = 512
 _LARGEST_REQUEST_BYTES = 1024 * 1024  # one with every context has some 100 KB
@@ -49,8 +52,12 @@ class Host(Protocol):
     def is_full(self) -> bool:
         """Whether no more associations can even be talked to."""
 
-    def welcome(self, connection: socket.socket, address: str, request: bytes) -> None:
-        """Take a connection over, with the association request that has come over it."""
+    def welcome(self, connection: socket.socket, peer: Peer, request: bytes) -> None:
+        """Take a connection over, with the association request that has come over it.
+
+        Raises:
+            OSError: The connection has ended already.
+        """
 
     def drain(self, alive: Callable[[], None], seconds: float) -> tuple[int, int]:
         """Let associations end; return how many were open and how many had to be aborted."""
@@ -61,10 +68,14 @@ class _Caller:
     """A connection that has not said yet what it wants."""
 
     connection: socket.socket
-    address: str
+    peer: Peer
     deadline: float
     shakes_hands: bool  # a TLS handshake is under way
     received: bytearray = field(default_factory=bytearray)
+
+    @property
+    def address(self) -> str:
+        return self.peer[0]
 
     @property
     def request_is_complete(self) -> bool:
@@ -152,7 +163,7 @@ class Reception:
             except OSError as error:
                 self._make_room(error)
                 return
-            self._receive(connection, str(where[0]), with_tls=listening is self._ports.tls)
+            self._receive(connection, where, with_tls=listening is self._ports.tls)
 
     def _make_room(self, error: OSError) -> None:
         """Go on without descriptors or memory to spare."""
@@ -162,7 +173,7 @@ class Reception:
         else:
             time.sleep(_ACCEPT_PAUSE_SECONDS)  # all are associations: one of them has to end first
 
-    def _receive(self, connection: socket.socket, address: str, *, with_tls: bool) -> None:
+    def _receive(self, connection: socket.socket, peer: Peer, *, with_tls: bool) -> None:
         connection.setblocking(False)
         if with_tls and self._tls is not None:
             try:
@@ -175,7 +186,7 @@ class Reception:
         if len(self._callers) >= MOST_WAITING:
             self._dismiss_from_fullest()
         deadline = time.monotonic() + self._request_seconds
-        caller = _Caller(connection, address, deadline, shakes_hands=with_tls)
+        caller = _Caller(connection, peer, deadline, shakes_hands=with_tls)
         self._callers[caller] = None
         self._selector.register(connection, selectors.EVENT_READ, caller)
         self._listen_to(caller)
@@ -202,7 +213,7 @@ class Reception:
                     "no TLS connection",
                     action="tls_failed",
                     address=caller.address,
-                    reason=error.reason or "not TLS",
+                    reason=handshake_problem(error),
                 )
             self._dismiss(caller)
         else:
@@ -219,7 +230,10 @@ class Reception:
         else:
             self._forget(caller)
             caller.connection.setblocking(True)
-            self._host.welcome(caller.connection, caller.address, bytes(caller.received))
+            try:
+                self._host.welcome(caller.connection, caller.peer, bytes(caller.received))
+            except OSError:
+                caller.connection.close()
 
     def _dismiss_late(self) -> None:
         now = time.monotonic()

@@ -246,7 +246,8 @@ class Spool:
         Raises:
             TransientError: The disk does not take them now; none is in the spool.
         """
-        folder = self._spool / self._now().strftime(_HOUR)
+        hour = self._now().strftime(_HOUR)
+        folder = self._spool / hour
         try:
             if not folder.is_dir():
                 folder.mkdir(exist_ok=True)
@@ -258,7 +259,10 @@ class Spool:
             for incoming in objects:
                 incoming.move_back()
             raise _not_moved(error) from error
-        return [self._stored_file(incoming) for incoming in objects]
+        return [
+            StoredFile(f"{SPOOL}/{hour}/{one.path.name}", one.size_bytes, one.sha256)
+            for one in objects
+        ]
 
     def remove(self, file: StoredFile) -> None:
         """Remove a file that no row names."""
@@ -267,10 +271,6 @@ class Spool:
     def _name(self, identity: ObjectIdentity) -> str:
         key = hashlib.sha256(identity.sop_instance_uid.encode()).hexdigest()
         return f"{key[:32]}-{self._token()}.dcm"
-
-    def _stored_file(self, incoming: IncomingObject) -> StoredFile:
-        relative = incoming.path.relative_to(self._state_folder)
-        return StoredFile(str(relative), incoming.size_bytes, incoming.sha256)
 
     def _has_space(self) -> bool:
         try:

@@ -157,7 +157,9 @@ class Watcher:
 
 def _engine(path: Path) -> Engine:
     engine = sqlalchemy.create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_SECONDS}
+        f"sqlite:///{path}",
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        pool_reset_on_return=None,  # every transaction here is ended by who began it
     )
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
