@@ -371,3 +371,21 @@ def test_the_listener_keeps_telling_that_it_is_alive(settings_for):
 
     listener.run(settings_for(), stop, alive)
     assert len(told) > 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x01\x00\x00\x00\x00\x10" + b"\xff" * 16,
+        b"\x01\x00\x00\x00\x00\x44\x00\x01" + bytes(66) + b"\x20\x00\xff\xff",
+        b"\x01\x00\x00\x00\x00\x44\x00\x09" + bytes(66),
+    ],
+    ids=["too-short", "broken-item", "another-version"],
+)
+def test_a_request_that_is_not_understood_ends_its_connection_and_its_thread(start_listener, sent):
+    running = start_listener()
+    with socket.create_connection(("127.0.0.1", running.port), timeout=WAIT_SECONDS) as stranger:
+        stranger.sendall(sent)
+        while stranger.recv(4096):
+            pass  # an abort or a rejection, then the end of the connection
+    wait_for(lambda: not [one for one in threading.enumerate() if "association@" in one.name])

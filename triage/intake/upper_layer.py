@@ -115,8 +115,8 @@ class UpperLayer(DULServiceProvider):
             self._settle()
 
     def receive_pdu(self, wait: bool = False, timeout: float | None = None) -> object:  # type: ignore[override]  # noqa: ARG002 - the library's signature
-        """Return the next primitive for the user; with `wait`, read until there is one."""
-        while wait and self.to_user_queue.empty() and self.is_alive():
+        """Return the next primitive for the user; with `wait`, read until there can be one."""
+        while wait and self.to_user_queue.empty() and self._may_go_on:
             self.receive()
         return super().receive_pdu(wait=False)
 
@@ -151,6 +151,11 @@ class UpperLayer(DULServiceProvider):
     def has_more(self) -> bool:
         """Whether the peer has sent something that was not read."""
         return self._connection.ready
+
+    @property
+    def _may_go_on(self) -> bool:
+        ended = self.state_machine.current_state in (_IDLE, _AWAITING_CLOSE)
+        return not (ended or self.given_up)
 
     @property
     def _connection(self) -> Connection:
