@@ -310,8 +310,15 @@ def test_no_damage_leads_to_anything_but_a_film_or_a_known_error(
     data: st.DataObject, film_pixels, make_dataset, tmp_path: Path
 ) -> None:
     dataset = make_dataset(film_pixels[:40, :40])
+    # Of a random length, they would give the same draws another meaning.
+    dataset.SOPInstanceUID, dataset.StudyInstanceUID, dataset.SeriesInstanceUID = (
+        "1.2",
+        "1.3",
+        "1.4",
+    )
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     if data.draw(st.booleans()):
-        dataset.compress(RLELossless)
+        dataset.compress(RLELossless, generate_instance_uid=False)
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     content = bytearray(buffer.getvalue())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pynetdicom.association import Association
-    from pynetdicom.dimse_primitives import DimseServiceType
+    from pynetdicom.dimse_primitives import DimsePrimitiveType, DimseServiceType
 
     from triage.intake.spool import IncomingObject, Spool
     from triage.intake.upper_layer import UpperLayer
@@ -124,11 +124,16 @@ class StreamingDimse(DIMSEServiceProvider):
             incoming.discard()
         self._unanswered.clear()
 
-    def hear_cancellations(self) -> None:
-        """Read what the peer has sent while it is being answered: it may be a C-CANCEL."""
+    def send_msg(self, primitive: DimsePrimitiveType, context_id: int) -> None:
+        """Send a message; then read what the peer has sent meanwhile: it may be a C-CANCEL."""
+        super().send_msg(primitive, context_id)
         upper_layer = cast("UpperLayer", self.dul)
-        while upper_layer.is_alive() and upper_layer.has_more and not upper_layer.given_up:
+        while self._may_listen(upper_layer) and upper_layer.has_more:
             upper_layer.receive()
+
+    def _may_listen(self, upper_layer: UpperLayer) -> bool:
+        crowded = len(self.waiting) >= _MOST_WAITING // 2  # the rest may wait on its way to us
+        return upper_layer.is_alive() and not upper_layer.given_up and not crowded
 
     def _take(self, piece: memoryview) -> None:
         self._message_bytes += len(piece)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from triage.intake.tls import handshake_problem
+from triage.intake.tls import handshake_problem, peer_name
 from triage.log import get_logger
 
 if TYPE_CHECKING:
@@ -229,6 +229,13 @@ class Reception:
             self._dismiss(caller, _REJECT_FULL)
         else:
             self._forget(caller)
+            if isinstance(caller.connection, ssl.SSLSocket):
+                _log.info(
+                    "TLS connection",
+                    action="tls_accepted",
+                    address=caller.address,
+                    certificate=peer_name(caller.connection),
+                )
             caller.connection.setblocking(True)
             try:
                 self._host.welcome(caller.connection, caller.peer, bytes(caller.received))

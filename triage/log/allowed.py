@@ -76,6 +76,7 @@ ALLOWED_KEYS: Mapping[str, Kind] = MappingProxyType(
         "called": Kind.TITLE,
         "destination": Kind.WORD,
         "address": Kind.ADDRESS,
+        "certificate": Kind.TEXT,
         "port": Kind.NUMBER,
         "status": Kind.STATUS,
         "method": Kind.WORD,
