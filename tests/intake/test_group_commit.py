@@ -89,7 +89,7 @@ def test_those_who_come_while_a_group_is_committed_are_the_next_group(spool, sto
     (first,), _ = in_threads(1, lambda _: keep(commits, 100))
     assert held.entered.wait(20)
     others, found = in_threads(5, lambda number: keep(commits, number))
-    until(lambda: len(commits._waiting) == 5, "all five waiting")
+    until(lambda: commits._waiting.qsize() == 5, "all five waiting")
     held.go_on.set()
     for thread in (first, *others):
         thread.join()
@@ -131,7 +131,7 @@ def test_what_is_wrong_with_one_is_no_fault_of_the_others(spool, store, keep):
     (first,), _ = in_threads(1, lambda _: keep(commits, 100))
     assert held.entered.wait(20)
     others, found = in_threads(5, lambda number: keep(commits, number))
-    until(lambda: len(commits._waiting) == 5, "all five waiting")
+    until(lambda: commits._waiting.qsize() == 5, "all five waiting")
     held.go_on.set()
     for thread in (first, *others):
         thread.join()

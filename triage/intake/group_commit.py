@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from triage.errors import TransientError, TriageError
@@ -56,7 +57,7 @@ class GroupCommit:
         self._spool = spool
         self._store = store
         self._turn = threading.Lock()
-        self._waiting: list[_Entry] = []
+        self._waiting: SimpleQueue[_Entry] = SimpleQueue()
 
     def keep(
         self,
@@ -72,17 +73,20 @@ class GroupCommit:
         """
         incoming.flush_to_disk()
         entry = _Entry(incoming, facts, judged, calling_ae_title)
-        self._waiting.append(entry)
+        self._waiting.put(entry)
         with self._turn:
             if not entry.done:
-                group, self._waiting = self._waiting, []
-                self._commit(group)
+                self._commit(self._everybody())
         incoming.close()
         if entry.error is not None:
             raise entry.error
         if entry.receipt is None:
             raise TransientError("an object was left out of its group; the sender will try again")
         return entry.receipt
+
+    def _everybody(self) -> list[_Entry]:
+        """Take all who wait by now."""
+        return [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
 
     def _commit(self, group: Sequence[_Entry]) -> None:
         """Make a group durable; each entry has its outcome afterwards."""
