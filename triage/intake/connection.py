@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Large enough for two PDUs of the size that is proposed, small enough to stay in the processor's
 # second cache between the socket, the digest and the file.
-BUFFER_BYTES = 256 * 1024
+BUFFER_BYTES = 512 * 1024
 LINGER_SECONDS = 1.0
 _LINGER_BYTES = 64 * 1024 * 1024
 
