@@ -69,6 +69,7 @@ class IntakeAssociation(Association):
         finally:
             self.dimse.discard_all()
             self.dul.stop_dul()
+            self.dul.forget()
             self._ended(self)
 
     def end(self, reason: str) -> None:

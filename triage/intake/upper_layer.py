@@ -101,6 +101,10 @@ class UpperLayer(DULServiceProvider):
         self._kill_thread = True
         return True
 
+    def forget(self) -> None:
+        """Give back what the transport connection held; called once, when all is over."""
+        self._connection.forget()
+
     def send_pdu(self, primitive: _PDUPrimitiveType) -> None:
         """Send a primitive now; where the association has ended it is dropped."""
         if self.state_machine.current_state in (_IDLE, _AWAITING_CLOSE):
