@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from triage.intake.spool import IncomingObject
 
 # States and events of PS3.8 Table 9-10, as the library names them.
-_IDLE, _ESTABLISHED, _AWAITING_CLOSE = "Sta1", "Sta6", "Sta13"
+_IDLE, _ESTABLISHED, _RELEASE_REQUESTED, _AWAITING_CLOSE = "Sta1", "Sta6", "Sta8", "Sta13"
 _CONNECTION_CLOSED, _INVALID_PDU = "Evt17", "Evt19"
 
 _P_DATA_TF = 0x04
@@ -113,8 +113,8 @@ class UpperLayer(DULServiceProvider):
         self._settle()
 
     def send_data(self, pdu: bytes) -> None:
-        """Send a P-DATA-TF PDU that is encoded already (action DT-1)."""
-        if self.state_machine.current_state == _ESTABLISHED:
+        """Send a P-DATA-TF PDU that is encoded already (actions DT-1 and AR-7)."""
+        if self.state_machine.current_state in (_ESTABLISHED, _RELEASE_REQUESTED):
             self._connection.send(pdu)
             self._settle()
 
@@ -137,13 +137,7 @@ class UpperLayer(DULServiceProvider):
             if not self.given_up:
                 self.event_queue.put(_CONNECTION_CLOSED)
         except Exception as error:  # noqa: BLE001 - top of the receiving loop: one peer's bytes never end more than their association
-            _log.warning(
-                "message not understood",
-                action="message_not_understood",
-                peer=self.assoc.requestor.ae_title,
-                problem=error,
-            )
-            self.event_queue.put(_INVALID_PDU)
+            self._not_understood(error)
         self._settle()
 
     def give_up(self, reason: str) -> None:
@@ -154,7 +148,7 @@ class UpperLayer(DULServiceProvider):
     @property
     def has_more(self) -> bool:
         """Whether the peer has sent something that was not read."""
-        return self._connection.ready
+        return self._may_go_on and self._connection.ready
 
     @property
     def _may_go_on(self) -> bool:
@@ -224,3 +218,17 @@ class UpperLayer(DULServiceProvider):
         except InvalidEventError:
             # What cannot happen in this state has come too late: the association is ending.
             self.to_provider_queue.queue.clear()
+        except Exception as error:
+            # The library decodes some of a request only in the action that follows from it.
+            if event == _INVALID_PDU:
+                raise
+            self._not_understood(error)
+
+    def _not_understood(self, error: Exception) -> None:
+        _log.warning(
+            "message not understood",
+            action="message_not_understood",
+            peer=self.assoc.requestor.ae_title,
+            problem=error,
+        )
+        self.event_queue.put(_INVALID_PDU)
