@@ -7,8 +7,10 @@ its ``with`` block. A test whose peer is not installed is skipped, and says so.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import secrets
 import shutil
 import socket
 import subprocess
@@ -61,10 +63,14 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """Return a TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port that nothing listens on, and that no outgoing connection is given either.
+
+    Those that the system gives out by itself may be in use again before a server has started.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
+            return port
 
 
 @dataclass

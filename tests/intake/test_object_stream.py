@@ -49,7 +49,7 @@ def connected():
     def connect(received=b""):
         ours, theirs = socket.socketpair()
         opened.extend((ours, theirs))
-        return Connection(Association(AE(), "acceptor"), ours, PATIENCE, received), theirs
+        return Connection(Association(AE(), "acceptor"), ours, PATIENCE, received=received), theirs
 
     yield connect
     for one in opened:
@@ -87,7 +87,7 @@ def test_it_does_not_matter_where_the_stream_is_cut(values, cuts, before):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         owner = Association(AE(), "acceptor")
-        connection = Connection(owner, ours, PATIENCE, pdus[:before])
+        connection = Connection(owner, ours, PATIENCE, received=pdus[:before])
         send_in_cuts(theirs, pdus[before:], [cut for cut in cuts if cut < len(pdus) - before])
         taken = Collected()
         assert pour(connection, taken, EXPECTED)

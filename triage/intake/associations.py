@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from triage.intake.services import Services
     from triage.settings import ListenerSettings
 
-_BEING_REFUSED = 16  # associations that may be under way beyond the limit, to be told so
+_BEING_REFUSED = 32  # associations that may be under way beyond the limit, to be told so
 _ABORT_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 
@@ -70,7 +70,9 @@ class Associations:
         """
         association = IntakeAssociation(self._entity, self._services, self._ended)
         association.name = f"association@{peer[0]}:{peer[1]}"
-        association.set_socket(Connection(association, connection, self._patience, request))
+        association.set_socket(
+            Connection(association, connection, self._patience, self._is_crowded, request)
+        )
         acceptor = association.acceptor
         acceptor.maximum_length = self._entity.maximum_pdu_size
         acceptor.ae_title = self._entity.ae_title
@@ -96,6 +98,10 @@ class Associations:
             association.end("the listener stops")
         self._wait(alive, _ABORT_SECONDS)
         return open_at_first, len(cut_off)
+
+    def _is_crowded(self) -> bool:
+        """Whether those who leave had better make room."""
+        return len(self._open) > self._most - _BEING_REFUSED // 2
 
     def _ended(self, association: IntakeAssociation) -> None:
         self._left(association)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from pynetdicom.transport import AssociationSocket
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pynetdicom.association import Association
 
 # Large enough for four PDUs of the size that is proposed, small enough to stay in the processor's
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 # kernel's time, 1 MB a third more.
 BUFFER_BYTES = 512 * 1024
 LINGER_SECONDS = 1.0
+_LINGER_STEP_SECONDS = 0.05
 _LINGER_BYTES = 64 * 1024 * 1024
 
 
@@ -46,6 +49,10 @@ class Patience:
     minimum_bytes_per_second: int
 
 
+def _never() -> bool:
+    return False
+
+
 class Connection(AssociationSocket):
     """A socket that reads at full speed into one buffer and hands out pieces of it.
 
@@ -53,6 +60,7 @@ class Connection(AssociationSocket):
         association: The association that it belongs to.
         client_socket: The accepted socket; its time-outs are set here.
         patience: How long the peer is waited for.
+        in_a_hurry: Whether others need our thread more than the peer our last words.
         received: What has been read from the socket before.
     """
 
@@ -61,10 +69,12 @@ class Connection(AssociationSocket):
         association: Association,
         client_socket: socket.socket,
         patience: Patience,
+        in_a_hurry: Callable[[], bool] = _never,
         received: bytes = b"",
     ) -> None:
         super().__init__(association, client_socket=client_socket)
         self._patience = patience
+        self._in_a_hurry = in_a_hurry
         self._buffer = bytearray(max(BUFFER_BYTES, len(received)))
         self._buffer[: len(received)] = received
         self._view = memoryview(self._buffer)
@@ -144,6 +154,17 @@ class Connection(AssociationSocket):
             received += self.piece(nr_bytes - len(received))
         return received
 
+    def send(self, bytestream: bytes) -> None:
+        """Send bytes; a peer that does not take them in time has ended its connection."""
+        connection = self.socket
+        if connection is None:
+            return
+        try:
+            connection.settimeout(self._patience.link_seconds)
+            connection.sendall(bytestream)
+        except OSError:
+            self.event_queue.put("Evt17")  # as the overridden method does
+
     @property
     def ready(self) -> bool:
         """Whether something can be read at once."""
@@ -166,12 +187,13 @@ class Connection(AssociationSocket):
         left = _LINGER_BYTES
         with contextlib.suppress(OSError):
             _shut_down(connection, socket.SHUT_WR)
-            while left > 0 and (seconds := deadline - time.monotonic()) > 0:
-                connection.settimeout(seconds)
-                count = connection.recv_into(self._view)
-                if count == 0:
-                    return
-                left -= count
+            connection.settimeout(_LINGER_STEP_SECONDS)
+            while left > 0 and time.monotonic() < deadline and not self._in_a_hurry():
+                with contextlib.suppress(TimeoutError):
+                    count = connection.recv_into(self._view)
+                    if count == 0:
+                        return
+                    left -= count
 
     def forget(self) -> None:
         """Give the buffer back: the association is garbage that Python collects only later."""

@@ -31,6 +31,7 @@ Peer = tuple[str, int] | tuple[str, int, int, int]  # as the socket module names
 
 MOST_WAITING = 512
 _LARGEST_REQUEST_BYTES = 1024 * 1024  # one with every context has some 100 KB
+_MOST_HELD_BYTES = 32 * 1024 * 1024  # of requests that are not complete, all together
 _REQUEST_TYPE = 0x01  # A-ASSOCIATE-RQ (PS3.8 9.3.2)
 _PDU_HEADER = struct.Struct(">BxL")
 _READ_BYTES = 16_384
@@ -119,6 +120,7 @@ class Reception:
         self._selector = selectors.DefaultSelector()
         self._callers: dict[_Caller, None] = {}  # in the order in which they came
         self._wake, self._woken = socket.socketpair()
+        self._held_bytes = 0
         self._turned_away = 0
         for listening in ports.sockets:
             listening.setblocking(False)
@@ -203,6 +205,7 @@ class Reception:
                     self._dismiss(caller)
                     return
                 caller.received += received
+                self._held_bytes += len(received)
         except (BlockingIOError, ssl.SSLWantReadError):
             self._selector.modify(caller.connection, selectors.EVENT_READ, caller)
         except ssl.SSLWantWriteError:
@@ -218,6 +221,8 @@ class Reception:
             self._dismiss(caller)
         else:
             self._let_in(caller)
+        while self._held_bytes > _MOST_HELD_BYTES:
+            self._dismiss_from_fullest(lambda held: len(held.received))
 
     def _let_in(self, caller: _Caller) -> None:
         if caller.is_stranger:
@@ -245,6 +250,13 @@ class Reception:
     def _dismiss_late(self) -> None:
         now = time.monotonic()
         while self._callers and (oldest := next(iter(self._callers))).deadline <= now:
+            if oldest.received:
+                _log.warning(
+                    "caller given up",
+                    action="caller_given_up",
+                    address=oldest.address,
+                    reason="the association request did not come in time",
+                )
             self._dismiss(oldest)
         if self._turned_away:
             _log.warning(
@@ -252,10 +264,13 @@ class Reception:
             )
             self._turned_away = 0
 
-    def _dismiss_from_fullest(self) -> None:
-        """Dismiss the oldest caller of the address that has most of them."""
-        fullest, _ = Counter(caller.address for caller in self._callers).most_common(1)[0]
-        self._dismiss(next(caller for caller in self._callers if caller.address == fullest))
+    def _dismiss_from_fullest(self, weight: Callable[[_Caller], int] = lambda _caller: 1) -> None:
+        """Dismiss the oldest caller of the address that takes most of the room."""
+        room: Counter[str] = Counter()
+        for caller in self._callers:
+            room[caller.address] += weight(caller)
+        fullest, _ = room.most_common(1)[0]
+        self._dismiss(next(one for one in self._callers if one.address == fullest and weight(one)))
         self._turned_away += 1
 
     def _dismiss(self, caller: _Caller, last_words: bytes = b"") -> None:
@@ -267,6 +282,7 @@ class Reception:
 
     def _forget(self, caller: _Caller) -> None:
         del self._callers[caller]
+        self._held_bytes -= len(caller.received)
         self._selector.unregister(caller.connection)
 
     def _patience(self) -> float | None:

@@ -126,9 +126,9 @@ class StockReception:
 
     def drain(self, alive: Callable[[], None], seconds: float) -> tuple[int, int]:
         """Let associations end; return how many were open and how many had to be aborted."""
-        opened = len(self._entity.active_associations)
+        opened = len(self._established())
         self._wait(alive, seconds)
-        cut_off = self._entity.active_associations
+        cut_off = self._established()
         for association in cut_off:
             association.abort(block=False)
         self._wait(alive, _ABORT_SECONDS)
@@ -136,9 +136,12 @@ class StockReception:
 
     def _wait(self, alive: Callable[[], None], seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while (still_open := self._entity.active_associations) and time.monotonic() < deadline:
+        while (still_open := self._established()) and time.monotonic() < deadline:
             alive()
             still_open[0].join(_JOIN_SECONDS)
+
+    def _established(self) -> list[Association]:
+        return [one for one in self._entity.active_associations if one.is_established]
 
     def _store(self, event: Event) -> Dataset:
         """Answer a C-STORE (EVT_C_STORE)."""

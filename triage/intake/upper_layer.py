@@ -213,6 +213,8 @@ class UpperLayer(DULServiceProvider):
                 return
 
     def _act(self, event: str) -> None:
+        if event == _CONNECTION_CLOSED and self.state_machine.current_state == _IDLE:
+            return  # closed by ourselves, after an A-ABORT
         try:
             self.state_machine.do_action(event)
         except InvalidEventError:
