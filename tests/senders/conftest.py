@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.peers import start_orthanc
+from tests.peers import program, start_orthanc
 from tests.senders.films import FilmSet
 from tests.senders.senders import (
     NAMES,
@@ -47,7 +47,7 @@ def site(
 def films(tmp_path_factory: pytest.TempPathFactory) -> FilmSet:
     """Return films in every transfer syntax, new ones each time."""
     for name in ("dcmconv", "dcmcjpeg", "dcmcjpls", "dcmcrle"):
-        peers.program(name)
+        program(name)
     return FilmSet(tmp_path_factory.mktemp("films"))
 
 
