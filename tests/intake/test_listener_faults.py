@@ -389,3 +389,17 @@ def test_a_request_that_is_not_understood_ends_its_connection_and_its_thread(sta
         while stranger.recv(4096):
             pass  # an abort or a rejection, then the end of the connection
     wait_for(lambda: not [one for one in threading.enumerate() if "association@" in one.name])
+
+
+def test_a_machine_without_threads_to_spare_turns_a_peer_away_and_goes_on(
+    start_listener, associate, monkeypatch
+):
+    running = start_listener()
+
+    def fail(_association):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("triage.intake.association.IntakeAssociation.start", fail)
+        assert not associate(running.port, Verification).is_established
+    assert associate(running.port, Verification).send_c_echo().Status == 0x0000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ class Associations:
         """Begin an association of a connection over which its request has come.
 
         Raises:
-            OSError: The connection has ended already.
+            OSError: The connection has ended already, or there is no thread to be had.
         """
         association = IntakeAssociation(self._entity, self._services, self._ended)
         association.name = f"association@{peer[0]}:{peer[1]}"
@@ -83,7 +84,11 @@ class Associations:
         evt.trigger(association, evt.EVT_CONN_OPEN, {"address": peer})
         with self._turn:
             self._open.add(association)
-        association.start()
+        try:
+            association.start()
+        except RuntimeError as error:
+            self._ended(association)
+            raise OSError(errno.EAGAIN, str(error)) from error
 
     def drain(self, alive: Callable[[], None], seconds: float) -> tuple[int, int]:
         """Let open associations end, and abort those that do not in time.

@@ -57,7 +57,7 @@ class Host(Protocol):
         """Take a connection over, with the association request that has come over it.
 
         Raises:
-            OSError: The connection has ended already.
+            OSError: The connection has ended already, or there is no room for it.
         """
 
     def drain(self, alive: Callable[[], None], seconds: float) -> tuple[int, int]:
