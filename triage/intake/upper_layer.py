@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pynetdicom.association import Association
-    from pynetdicom.pdu_primitives import _PDUPrimitiveType
+    from pynetdicom.pdu_primitives import (
+        A_ABORT,
+        A_ASSOCIATE,
+        A_P_ABORT,
+        A_RELEASE,
+        _PDUPrimitiveType,
+    )
 
     from triage.intake.connection import Connection
     from triage.intake.spool import IncomingObject
@@ -118,7 +124,11 @@ class UpperLayer(DULServiceProvider):
             self._connection.send(pdu)
             self._settle()
 
-    def receive_pdu(self, wait: bool = False, timeout: float | None = None) -> object:  # type: ignore[override]  # noqa: ARG002 - the library's signature
+    def receive_pdu(
+        self,
+        wait: bool = False,
+        timeout: float | None = None,  # noqa: ARG002 - the library's signature
+    ) -> A_ASSOCIATE | A_RELEASE | A_ABORT | A_P_ABORT | None:
         """Return the next primitive for the user; with `wait`, read until there can be one."""
         while wait and self.to_user_queue.empty() and self._may_go_on:
             self.receive()
