@@ -213,7 +213,7 @@ class Campaign:
     def _faults_of_log(self, conversations: int) -> Iterator[str]:
         complaints = self.running.complaints(self._read_log)
         for line in complaints[:3]:
-            yield f"the log has {line[:500]}"
+            yield f"the log has: {line}"
         grown = self.running.log.stat().st_size - self._read_log
         self._read_log += grown
         if grown > _MOST_LOGGED_BYTES * conversations:

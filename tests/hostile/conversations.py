@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-GOOD_SHARE = 0.1
-STEADY = 0.02  # share of the conversations whose peer stays and says nothing more
+_GOOD_SHARE = 0.1
+_STUDIES = 50  # few, so that the reading list stays short and long runs take their time linearly
+_STAYING_SHARE = 0.02  # share of the conversations whose peer stays and says nothing more
 
 
 class Ending(StrEnum):
@@ -128,7 +129,7 @@ class _Script:
 def conversation(seed: int, number: int) -> Conversation:
     """Return a conversation: good in one of ten cases, else broken in one place or several."""
     rng = Random(f"{seed}/{number}")  # noqa: S311 - nothing secret: it must come out again
-    if rng.random() < GOOD_SHARE:
+    if rng.random() < _GOOD_SHARE:
         script = _script(rng, pdus.association_request())
         pieces = [script.request, *_packed(rng, script.pdvs), pdus.release_request()]
         return Conversation(tuple(pieces), good=script.answers)
@@ -138,7 +139,7 @@ def conversation(seed: int, number: int) -> Conversation:
     break_somewhere(rng, pieces, PDU_MUTATIONS)
     break_somewhere(rng, pieces, BYTE_MUTATIONS)
     endings = [Ending.CLOSE, Ending.CLOSE, Ending.LEAVE, Ending.RESET]
-    ending = Ending.STAY if rng.random() < STEADY else rng.choice(endings)
+    ending = Ending.STAY if rng.random() < _STAYING_SHARE else rng.choice(endings)
     return Conversation(tuple(pieces), rng.random() < 0.8, ending)
 
 
@@ -158,7 +159,8 @@ def _say_store(rng: Random, script: _Script, number: int, largest: int) -> None:
     context, sop_class = rng.choice(((DX, pdus.DIGITAL_XRAY), (CR, pdus.COMPUTED_RADIOGRAPHY)))
     instance = f"2.25.{rng.getrandbits(100)}"
     pixels = bytes(rng.choice((0, 64, 2048, 2048, 20_000)))
-    encoded = pdus.film(instance, pixels=pixels, sop_class=sop_class)
+    study = f"2.25.{rng.randrange(_STUDIES)}"
+    encoded = pdus.film(instance, study=study, pixels=pixels, sop_class=sop_class)
     script.say(context, pdus.store_request(instance, number, sop_class), encoded, largest)
     script.answers += 1
 

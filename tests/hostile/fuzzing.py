@@ -77,7 +77,12 @@ def run(folder: Path, conversations: int, seed: int, console: Console) -> int:
 def _report(folder: Path, fault: Fault, console: Console) -> None:
     console.print(f"[red]fault[/red]: {fault.what}", highlight=False)
     found = culprit(folder, fault)
-    console.print(f"  kept as {keep(fault, found).name}" if found else "  none of them alone")
+    if found is None:
+        console.print("  none of them alone")
+    elif found.about:
+        console.print(f"  by one that is kept already: {found.about}")
+    else:
+        console.print(f"  kept as {keep(fault, found).name}")
 
 
 def _progress(console: Console) -> Progress:

@@ -78,11 +78,11 @@ class Listening:
         return [one for one in whole if one["level"] == "warning"]
 
     def complaints(self, since: int = 0) -> list[str]:
-        """Return log lines, from a byte on, that say that the listener itself was in error."""
+        """Return the gist of log lines, from a byte on, that say that the listener was in error."""
         with self.log.open("rb") as log:
             log.seek(since)
             lines = log.read().decode(errors="replace").splitlines()
-        return [one for one in lines if not one.startswith("{") or _complains(json.loads(one))]
+        return [gist for one in lines if (gist := _complaint(one))]
 
     def unfinished(self) -> list[Path]:
         """Return the files that are being received."""
@@ -119,9 +119,20 @@ class Listening:
         return self.process.wait(30)
 
 
-def _complains(line: dict[str, Any]) -> bool:
+def _complaint(line: str) -> str:
+    """Return what a log line complains of; empty when it is none of the listener's own errors."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return line[:200]  # no line of the log: something died
     # What the library says about a peer's bytes is an error by its own measure only.
-    return line["level"] in {"error", "critical"} and line.get("part") != "library"
+    if told["level"] not in {"error", "critical"} or told.get("part") == "library":
+        return ""
+    errors = [
+        f"{one['type']} at {one['frames'][-1].rpartition('/')[2]}"
+        for one in told.get("exception", [])
+    ]
+    return " ".join([told["event"], *errors])
 
 
 def _children(process_id: int) -> list[int]:

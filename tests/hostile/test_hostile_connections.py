@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -140,6 +141,8 @@ def test_associations_beyond_the_limit_are_rejected_until_one_ends(start, call, 
 def held_up(process_id):
     """Keep a process from doing anything, so that another one takes its part."""
     os.kill(process_id, signal.SIGSTOP)
+    status = Path(f"/proc/{process_id}/status")
+    until(lambda: "T (stopped)" in status.read_text(), "the process is stopped")
     try:
         yield
     finally:

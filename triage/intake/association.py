@@ -64,13 +64,26 @@ class IntakeAssociation(Association):
         """Run the association to its end, and leave nothing unfinished behind."""
         try:
             super().run_reactor()
-        except Exception:  # noqa: BLE001 - top of the thread: one association never ends more than itself
-            _log.exception("association failed", action="association_failed")
+        except Exception as error:  # noqa: BLE001 - top of the thread: one association never ends more than itself
+            self._abandon(error)
         finally:
             self.dimse.discard_all()
             self.dul.stop_dul()
             self.dul.forget()
             self._ended(self)
+
+    def _abandon(self, error: Exception) -> None:
+        if self.acceptor.primitive is None:
+            # The library trips over some requests only while it answers them.
+            _log.warning(
+                "request not understood",
+                action="request_not_understood",
+                address=self.requestor.address,
+                problem=error,
+            )
+        else:
+            _log.exception("association failed", action="association_failed")
+        self.abort(block=False)
 
     def end(self, reason: str) -> None:
         """Have the association abort as soon as it is not busy; to be called by another thread."""
