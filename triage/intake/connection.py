@@ -171,12 +171,7 @@ class Connection(AssociationSocket):
         connection = self.socket
         if self._start < self._end or connection is None:
             return self._start < self._end
-        if isinstance(connection, ssl.SSLSocket) and connection.pending():
-            return True
-        # The library asks select(), which takes no descriptor beyond 1023.
-        poll = select.poll()
-        poll.register(connection, select.POLLIN)
-        return bool(poll.poll(0))
+        return _has_more(connection)
 
     def linger(self) -> None:
         """Let the peer read our last words: closing with bytes unread would take them back."""
@@ -235,6 +230,8 @@ class Connection(AssociationSocket):
             connection.settimeout(seconds)
         try:
             count = connection.recv_into(self._view[self._end :])
+            if isinstance(connection, ssl.SSLSocket):
+                count = self._fill_with_records(connection, count)
         except TimeoutError as error:
             raise PatienceExhaustedError(otherwise) from error
         if count == 0:
@@ -246,6 +243,20 @@ class Connection(AssociationSocket):
             # of a message's last but one segment, which the kernel delays unless told again.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
+    def _fill_with_records(self, connection: ssl.SSLSocket, count: int) -> int:
+        """Read on while there is more: TLS hands out no more than a record of 16 KB at a time.
+
+        Returns:
+            How many bytes have been read in all.
+        """
+        room = len(self._buffer) - self._end
+        while 0 < count < room and _has_more(connection):
+            more = connection.recv_into(self._view[self._end + count :])
+            if more == 0:
+                break
+            count += more
+        return count
+
     def _shutdown_socket(self) -> None:
         """Close the connection, also when the peer has left already."""
         connection = self._socket
@@ -254,6 +265,16 @@ class Connection(AssociationSocket):
         with contextlib.suppress(OSError):
             _shut_down(connection, socket.SHUT_RDWR)
         connection.close()
+
+
+def _has_more(connection: socket.socket) -> bool:
+    """Whether something can be read of a socket at once."""
+    if isinstance(connection, ssl.SSLSocket) and connection.pending():
+        return True
+    # The library asks select(), which takes no descriptor beyond 1023.
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _shut_down(connection: socket.socket, how: int) -> None:
