@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # second cache between the socket, the digest and the file: 256 KB cost a fifth more of the
 # kernel's time, 1 MB a third more.
 BUFFER_BYTES = 512 * 1024
-LINGER_SECONDS = 1.0
+_LINGER_SECONDS = 1.0
 _LINGER_STEP_SECONDS = 0.05
 _LINGER_BYTES = 64 * 1024 * 1024
 
@@ -178,7 +178,7 @@ class Connection(AssociationSocket):
         connection = self._socket
         if connection is None:
             return
-        deadline = time.monotonic() + LINGER_SECONDS
+        deadline = time.monotonic() + _LINGER_SECONDS
         left = _LINGER_BYTES
         with contextlib.suppress(OSError):
             _shut_down(connection, socket.SHUT_WR)

@@ -12,6 +12,7 @@ from pynetdicom.dimse_primitives import C_CANCEL
 from pynetdicom.pdu_primitives import P_DATA
 
 from triage.errors import PermanentError
+from triage.intake.object_stream import COMMAND, LAST_FRAGMENT
 from triage.intake.spool import ObjectIdentity
 from triage.intake.store_command import StoreCommand, read_store_command
 
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
     from triage.intake.spool import IncomingObject, Spool
     from triage.intake.upper_layer import UpperLayer
 
-# Bits of the Message Control Header (PS3.8 E.2).
-_COMMAND = 0b01
-LAST_FRAGMENT = 0b10
-_WHOLE_COMMAND = _COMMAND | LAST_FRAGMENT
+_WHOLE_COMMAND = COMMAND | LAST_FRAGMENT
 
 _LARGEST_MESSAGE_BYTES = 1024 * 1024  # of commands, queries and everything but C-STORE
 _MOST_WAITING = 16  # messages that a peer may send before the first of them is answered
@@ -91,7 +89,7 @@ class StreamingDimse(DIMSEServiceProvider):
             PermanentError: Such a fragment cannot come now.
         """
         if self._incoming is not None:
-            if control & _COMMAND:
+            if control & COMMAND:
                 raise PermanentError("a command came in the middle of an object")
             if context_id != self._context_id:
                 raise PermanentError("an object changed its presentation context")

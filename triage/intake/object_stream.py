@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 # message control header (PS3.8 9.3.5).
 _HEADER = struct.Struct(">BxLLBB")
 _P_DATA_TF = 0x04
-_COMMAND = 0b01
-_LAST_FRAGMENT = 0b10
+# Bits of the message control header (PS3.8 E.2).
+COMMAND = 0b01
+LAST_FRAGMENT = 0b10
 _ITEM_LENGTH_BYTES = 4
 _PDV_HEADER_IN_ITEM = 2  # context ID and control header, which the item length counts
 
@@ -85,8 +86,8 @@ def _value(buffer: memoryview, position: int, expected: Expected) -> tuple[int, 
     value = item - _PDV_HEADER_IN_ITEM
     if kind != _P_DATA_TF or length != item + _ITEM_LENGTH_BYTES or value < 0:
         return None
-    if context_id != expected.context_id or control & _COMMAND:
+    if context_id != expected.context_id or control & COMMAND:
         return None
     if expected.maximum_pdu_bytes and length > expected.maximum_pdu_bytes:
         return None
-    return value, bool(control & _LAST_FRAGMENT)
+    return value, bool(control & LAST_FRAGMENT)

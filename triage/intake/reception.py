@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Peer = tuple[str, int] | tuple[str, int, int, int]  # as the socket module names an address
 
-MOST_WAITING = 512
+_MOST_WAITING = 512
 _LARGEST_REQUEST_BYTES = 1024 * 1024  # one with every context has some 100 KB
 _MOST_HELD_BYTES = 32 * 1024 * 1024  # of requests that are not complete, all together
 _REQUEST_TYPE = 0x01  # A-ASSOCIATE-RQ (PS3.8 9.3.2)
@@ -185,7 +185,7 @@ class Reception:
             except OSError:
                 connection.close()
                 return
-        if len(self._callers) >= MOST_WAITING:
+        if len(self._callers) >= _MOST_WAITING:
             self._dismiss_from_fullest()
         deadline = time.monotonic() + self._request_seconds
         caller = _Caller(connection, peer, deadline, shakes_hands=with_tls)
