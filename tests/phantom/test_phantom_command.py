@@ -11,7 +11,8 @@ import pydicom
 import pytest
 from PIL import Image
 
-from training.phantom import command, draw_case, render
+from training.commands import phantom as command
+from training.phantom import draw_case, render
 from triage.errors import PermanentError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.certificate import (
+from training.certify.certificate import (
     Aims,
     Calibration,
     certify,

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from tests.vision.bundles import bundle_parts
+from training.bundle.export import BundleParts, read_parts, write_bundle
 from training.cli import main
-from training.export import BundleParts, read_parts, write_bundle
 from training.progress import Stages
 from training.recipes import cspine_first
 from triage.errors import BundleError

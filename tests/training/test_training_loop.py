@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from training.augment import exposed, jittered, moved, shuttered
-from training.data import Films, Renderer, finding_labels
-from training.loop import LoopSettings, heat_target, train_corners, train_locator, train_reader
 from training.phantom import Degradation, View, draw_case
+from training.spine.augment import exposed, jittered, moved, shuttered
+from training.spine.films import Films, Renderer, finding_labels
+from training.spine.fitting import (
+    LoopSettings,
+    heat_target,
+    train_corners,
+    train_locator,
+    train_reader,
+)
 from triage.vision.geometry import (
     corner_offsets,
     disc_features,

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from training.data import LEVEL_COMPONENTS, SPINE_COMPONENTS
-from training.export import BundleParts, manifest_content, network_entry, tensor_files
-from training.limits import open_limits
+from training.bundle.export import BundleParts, manifest_content, network_entry, tensor_files
+from training.certify.limits import open_limits
+from training.spine.films import LEVEL_COMPONENTS, SPINE_COMPONENTS
 from triage.vision.bundle import model_digest
 from triage.vision.networks import DiscReader, Locator
 from triage.vision.path import PixelPath

@@ -11,7 +11,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 from tests.vision.bundles import bundle_parts
-from training.export import BundleParts, write_bundle
+from training.bundle.export import BundleParts, write_bundle
 from triage.values import HeaderFacts
 
 if TYPE_CHECKING:

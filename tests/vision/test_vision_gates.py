@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.limits import open_limits
+from training.certify.limits import open_limits
 from training.phantom import draw_case, render
 from triage.values import HeaderFacts
 from triage.vision.gates import FilmMeasures, film_gates, header_gates, polarity_gate, spine_shape

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from training.data import Renderer
 from training.phantom import draw_case, render
+from training.spine.films import Renderer
 from triage.vision.decode import read_film
 from triage.vision.path import PixelPath
 from triage.vision.pixels import content_box, prepare

@@ -22,19 +22,26 @@ class View(Enum):
     LATERAL = "lateral"  # what the models are for
     AP = "ap"  # antero-posterior cervical spine
     ODONTOID = "odontoid"  # open mouth, C1 and C2 from the front
+    OBLIQUE = "oblique"  # turned by 45 degrees: the foramina stand open
+    SWIMMERS = "swimmers"  # one arm raised, for C7 and T1 behind the shoulders
     CHEST = "chest"  # another region that has strayed into the study
+    LUMBAR = "lumbar"  # a lateral of the lumbar spine: bodies and discs as well, but others
+    SKULL = "skull"  # a lateral of the head
+    HAND = "hand"  # nothing of a spine at all
 
 
 class Degradation(Enum):
     """Ways in which a film is worse than the models were certified for; gates should object."""
 
     UNDEREXPOSED = "underexposed"  # few quanta: noise swallows the trabeculae
+    NOISE = "noise"  # the detector's own noise, the same in bright and dark parts
     OVEREXPOSED = "overexposed"  # soft tissue driven into saturation
     BLUR = "blur"  # motion: edges are more than a millimetre wide
     ROTATION = "rotation"  # the cassette lay askew, by 15 to 45 degrees
     INVERSION = "inversion"  # bone dark though the header says MONOCHROME2
     COLLIMATION = "collimation"  # shutters cut off part of C2 to C7
     CROPPED = "cropped"  # the lower end of the film leaves out C6 and C7
+    BURNED_IN = "burned-in"  # text, a toolbar or a drawn border in the pixels, as screenshots have
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +92,12 @@ class PhantomCase:
         age_years: Age at the examination.
         abnormal: Whether any finding is present.
         findings: For instance ``"spondylosis:C5/C6"``, ``"kyphosis"``, ``"listhesis:C4/C5"``,
-            ``"swelling"``.
+            ``"canal-narrowing:C5"``, ``"swelling"``; ``"lost-lordosis"`` describes and makes no
+            film abnormal.
         hardware: Whether an anterior plate with screws is in place.
         degradations: Ways in which the film is spoilt.
+        severity: How much, 0 (just beyond what is ordinary) to 1 (gross); None leaves it to
+            chance.
         facing: ``"left"`` or ``"right"``.
         marker: ``"R"``, ``"L"`` or empty.
         spine: The geometry.
@@ -104,6 +114,7 @@ class PhantomCase:
     facing: str
     marker: str
     spine: Spine
+    severity: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

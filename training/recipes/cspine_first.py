@@ -17,17 +17,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from training.certificate import Aims
-from training.data import Films, Renderer, data_digest
-from training.evaluation import (
+from training.bundle.plots import loss_plot, roc_plot, score_plot
+from training.certify.certificate import Aims
+from training.certify.limits import fitted_limits
+from training.phantom import Degradation, PhantomCase, View, draw_case
+from training.spine.evaluation import (
     baseline_figures,
     finding_figures,
     gate_figures,
     study_figures,
     subgroup_figures,
 )
-from training.limits import fitted_limits
-from training.loop import (
+from training.spine.films import Films, Renderer, data_digest
+from training.spine.fitting import (
     History,
     LoopSettings,
     landmark_error,
@@ -35,8 +37,7 @@ from training.loop import (
     train_locator,
     train_reader,
 )
-from training.phantom import Degradation, PhantomCase, View, draw_case
-from training.pipeline import (
+from training.spine.pipeline import (
     CaseReader,
     Draft,
     Networks,
@@ -46,7 +47,6 @@ from training.pipeline import (
     gathered,
     machine,
 )
-from training.plots import loss_plot, roc_plot, score_plot
 from triage.vision.path import PixelPath
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import minimize
 
-from training.certificate import Calibration, ruled_out
-from training.limits import failures
+from training.certify.certificate import Calibration, ruled_out
+from training.certify.limits import failures
 from training.statistics import Flags, Interval, area_under_curve, clopper_pearson, delong_interval
 from triage.vision.geometry import disc_features, spine_features
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from training.card import card_text
-from training.data import Renderer, data_digest
-from training.export import BundleParts, read_parts, write_bundle
-from training.pipeline import CaseReader, decided, gathered
+from training.bundle.card import card_text
+from training.bundle.export import BundleParts, read_parts, write_bundle
 from training.recipes.cspine_first import FINDINGS, rare_cases, scope_cases
+from training.spine.films import Renderer, data_digest
+from training.spine.pipeline import CaseReader, decided, gathered
 from triage.vision.bundle import Bundle, model_digest
 from triage.vision.inference import Analyst
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.certificate import Aims
+    from training.certify.certificate import Aims
     from training.progress import Stages
 
 

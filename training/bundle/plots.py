@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from training.certificate import Calibration
-    from training.loop import History
+    from training.certify.certificate import Calibration
+    from training.spine.fitting import History
 
 _POSITIVE, _NEGATIVE, _LINE = "#c0392b", "#2c7fb8", "#444444"
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from training.augment import exposed, jittered, moved, shuttered, uniform
-from training.data import LEVEL_COMPONENTS, SPINE_COMPONENTS, Films
+from training.spine.augment import exposed, jittered, moved, shuttered, uniform
+from training.spine.films import LEVEL_COMPONENTS, SPINE_COMPONENTS, Films
 from training.statistics import area_under_curve
 from triage.vision.geometry import (
     corner_offsets,

@@ -10,10 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.card import card_text
-from training.certificate import Aims, Calibration, certify, operating_points, temperatures
-from training.data import Films, Renderer, finding_labels
-from training.export import (
+from training.bundle.card import card_text
+from training.bundle.export import (
     EMBEDDING_WEIGHTS,
     LOCATOR_WEIGHTS,
     BundleParts,
@@ -22,7 +20,9 @@ from training.export import (
     weights_digest,
     write_bundle,
 )
-from training.limits import INFINITY, open_limits, passes
+from training.certify.certificate import Aims, Calibration, certify, operating_points, temperatures
+from training.certify.limits import INFINITY, open_limits, passes
+from training.spine.films import Films, Renderer, finding_labels
 from triage.vision.inference import Analyst, Reading
 
 if TYPE_CHECKING:

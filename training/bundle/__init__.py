@@ -1,0 +1,1 @@
+"""The model bundle as it is written: files, card, plots."""

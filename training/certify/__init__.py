@@ -1,0 +1,1 @@
+"""Thresholds and gate limits, and what calibration films show about them."""

@@ -1,0 +1,1 @@
+"""Our own networks: landmarks first, then discs and the spine at those landmarks."""
