@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from training.phantom.axis import draw_cervical_spine
-from training.phantom.canvas import Canvas, Map, Points, soften, texture
+from training.phantom.canvas import Canvas, Map, Points
 from training.phantom.exposure import Exposure, expose
-from training.phantom.extras import draw_marker, draw_plate, shutter
+from training.phantom.extras import draw_marker, shutter
 from training.phantom.frontal import draw_ap, draw_chest, draw_odontoid
-from training.phantom.head import draw_head, draw_throat, skull_floor
-from training.phantom.skeleton import build_chain, keypoints_mm, move_chain
-from training.phantom.softtissue import draw_airway, soft_tissue
+from training.phantom.lateral import HEIGHT_MM, WIDTH_MM, draw_lateral, gathered
 from training.phantom.values import (
     DISCS,
     HIGHEST_PIXEL,
@@ -28,12 +25,9 @@ from training.phantom.values import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-HEIGHT_MM = 256.0
-WIDTH_MM = 210.0
 PIXEL_SPACING_MM = 0.5
 CHEST_SCALE = 1.68  # a chest is taken on a film that much larger, with as many pixels
 
-_C5_PLACE = (0.42, 0.54)  # where C5 lies on 3567 CSXA films, as a share of width and height
 _SAFE_MM = 10.0  # ordinary shutters stay this far away from every keypoint
 
 Generator = np.random.Generator
@@ -82,49 +76,14 @@ def _drawn(canvas: Canvas, case: PhantomCase, rng: Generator) -> tuple[Map, Poin
     """Draw the projection and return its optical path and keypoints, mm."""
     keypoints = np.full((KEYPOINT_COUNT, 2), np.nan)
     if case.view is View.LATERAL:
-        path, keypoints = _lateral(canvas, case, rng)
+        path, keypoints = draw_lateral(canvas, case, rng)
     elif case.view is View.AP:
         path = draw_ap(canvas, case, rng)
     elif case.view is View.ODONTOID:
         path = draw_odontoid(canvas, case, rng)
     else:
         path = draw_chest(canvas, rng)
-    return _gathered(canvas, path, rng), keypoints
-
-
-def _lateral(canvas: Canvas, case: PhantomCase, rng: Generator) -> tuple[Map, Points]:
-    chain = build_chain(case.spine)
-    place = [
-        _C5_PLACE[0] * WIDTH_MM + rng.normal(0, 7),
-        _C5_PLACE[1] * HEIGHT_MM + rng.normal(0, 6),
-    ]
-    if Degradation.CROPPED in case.degradations:
-        place[1] = HEIGHT_MM - chain[4].centre[1] + rng.uniform(0, 8)
-    chain = move_chain(chain, (place[0], place[1]))
-    size = 0.68 + 0.32 * min(1.0, case.age_years / 18)
-    floor = skull_floor(chain[0].centre, size, rng)
-    path = soft_tissue(canvas, chain, floor, size, rng)
-    draw_airway(canvas, chain, case, rng)
-    draw_head(canvas, chain[0].centre, floor, size, rng)
-    draw_throat(canvas, chain, case.age_years, rng)
-    draw_cervical_spine(canvas, chain, case.spine, rng)
-    if case.hardware:
-        draw_plate(canvas, chain, rng)
-    return path, keypoints_mm(chain)
-
-
-def _gathered(canvas: Canvas, path: Map, rng: Generator) -> Map:
-    """Sum up the sheets: textured cancellous bone, uneven cortex, air, metal."""
-    spacing = canvas.spacing
-    bone = soften(canvas.read("bodies", "left", "right", "arches", "wear"), 0.4, spacing)
-    uneven = texture(canvas, 2.5, 9.0, rng)
-    bone *= 1 + np.float32(0.15) * texture(canvas, 0.18, 0.7, rng) + np.float32(0.08) * uneven
-    cortex = canvas.read("cortex")
-    cortex *= np.clip(1 + np.float32(0.25) * uneven, np.float32(0.2), np.float32(1.8))
-    path = path + bone + cortex
-    path += soften(canvas.read("face"), 4.0, spacing) * 2 - soften(canvas.read("air"), 1.0, spacing)
-    path += canvas.read("metal")
-    return np.asarray(np.maximum(path, 0))
+    return gathered(canvas, path, rng), keypoints
 
 
 def _faced(
