@@ -10,6 +10,7 @@ from training.commands import (
     certify,
     export,
     phantom,
+    trial,
 )
 from training.commands import (
     list as list_recipes,
@@ -22,7 +23,7 @@ from triage.errors import TriageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (list_recipes, phantom, run_recipe, certify, export)
+_COMMANDS = (list_recipes, phantom, run_recipe, certify, trial, export)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
