@@ -32,7 +32,8 @@ def seed_step(seed: int, *place: int | str) -> torch.Generator:
     """
     value = derived_seed(seed, *place)
     torch.default_generator.manual_seed(value)
-    if torch.cuda.is_initialized():  # torch.manual_seed takes a millisecond where there is no GPU
+    # torch.manual_seed would take a millisecond where there is no GPU
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.cuda.manual_seed(value)
     np.random.seed(value % 2**32)  # noqa: NPY002 - the global generator is meant
     random.seed(value)

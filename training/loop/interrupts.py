@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._writing = False
         self._arrived: int | None = None
+        self._process = 0
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -29,6 +31,7 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
+        self._process = os.getpid()
         before = {number: signal.signal(number, self._arrive) for number in SIGNALS}
         try:
             yield
@@ -48,6 +51,10 @@ class Interrupts:
             raise StoppedError(self._arrived)
 
     def _arrive(self, number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a worker that was forked: it ends as workers do
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         self._arrived = number
         if not self._writing:
             raise StoppedError(number)
