@@ -31,7 +31,9 @@ def seed_step(seed: int, *place: int | str) -> torch.Generator:
     Dropout and what torchvision and others augment with draw from the global generators.
     """
     value = derived_seed(seed, *place)
-    torch.manual_seed(value)
+    torch.default_generator.manual_seed(value)
+    if torch.cuda.is_initialized():  # torch.manual_seed takes a millisecond where there is no GPU
+        torch.cuda.manual_seed(value)
     np.random.seed(value % 2**32)  # noqa: NPY002 - the global generator is meant
     random.seed(value)
     return torch.Generator().manual_seed(derived_seed(value, "own"))
