@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from functools import partial
@@ -134,8 +133,6 @@ def _trained(
     if recipe.smote:
         train = balanced_part(train, options.seed, stages)
     watched = parts.get(_TUNING) or train.watched()
-    digest = hashlib.sha256(train.pictures)
-    digest.update(train.present)
     histories = []
     for number, step in enumerate(recipe.steps, start=1):
         name = "network" if len(recipe.steps) == 1 else f"step-{number}"
@@ -152,7 +149,7 @@ def _trained(
                     ),
                     folder=options.out,
                     name=name,
-                    data=digest.hexdigest(),
+                    data=train.digest(),
                     report=stages.say,
                     resume=options.resume,
                 )
@@ -178,9 +175,7 @@ def _measured(
     run = figures(found[_TEST], parts[_TEST].present)
     baselines: dict[str, Figures | str] = {
         name: one if isinstance(one, str) else figures(one, parts[_TEST].present)
-        for name, one in baseline_scores(
-            chosen.parts[_TRAIN], parts[_TRAIN].present, test
-        ).items()
+        for name, one in baseline_scores(chosen.parts[_TRAIN], parts[_TRAIN].present, test).items()
     }
     write_splits(options.out / SPLIT_FILE, chosen.parts)
     write_predictions(options.out / PREDICTIONS, _predictions(chosen, found))
@@ -193,9 +188,7 @@ def _measured(
     stages.say(recipe.paper.remark)
 
 
-def _predictions(
-    chosen: ChosenFilms, found: Mapping[str, NDArray[np.float64]]
-) -> list[Prediction]:
+def _predictions(chosen: ChosenFilms, found: Mapping[str, NDArray[np.float64]]) -> list[Prediction]:
     return [
         Prediction(
             film=film.film,
