@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,10 @@ from training.statistics import Flags, clopper_pearson, rule_out_threshold
 from triage.vision.manifest import CERTIFICATE_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Scores = NDArray[np.float32]
+NEVER: Final = 1e9  # a flag where no film without the finding was there to set one; JSON has no infinity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,13 +77,19 @@ class Aims:
     ruled_out_share: float = 0.97
 
 
-def certify(calibration: Calibration, aims: Aims, model_digest: str) -> dict[str, Any] | None:
+def certify(
+    calibration: Calibration,
+    aims: Aims,
+    model_digest: str,
+    describing: Collection[str] = (),
+) -> dict[str, Any] | None:
     """Make the certificate.
 
     Args:
         calibration: The calibration films.
         aims: What the thresholds are set for.
         model_digest: Of the weights that gave the scores.
+        describing: Findings that only describe another one: they rule nothing out.
 
     Returns:
         The content of certificate.json; findings with too few positives are left out, and
@@ -90,6 +97,8 @@ def certify(calibration: Calibration, aims: Aims, model_digest: str) -> dict[str
     """
     findings, thresholds = {}, {}
     for column, name in enumerate(calibration.findings):
+        if name in describing:
+            continue
         positive = calibration.positives(column)
         scores = calibration.highest[positive, column]
         threshold, misses = rule_out_threshold(scores, aims.alpha, aims.delta)
@@ -139,7 +148,10 @@ def _strata(calibration: Calibration, thresholds: Mapping[int, float]) -> list[d
 
 
 def operating_points(
-    calibration: Calibration, certificate: Mapping[str, Any] | None, aims: Aims
+    calibration: Calibration,
+    certificate: Mapping[str, Any] | None,
+    aims: Aims,
+    parents: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, float | None]]:
     """Set the thresholds of every finding.
 
@@ -150,6 +162,8 @@ def operating_points(
         calibration: The calibration films.
         certificate: Content of certificate.json.
         aims: What the thresholds are set for.
+        parents: For each finding that only describes another one the name of that one: where
+            that one is ruled out, the description is never stated.
 
     Returns:
         Content of ``operating_points`` in bundle.json. Rule-out never lies above the certified
@@ -159,6 +173,9 @@ def operating_points(
     points: dict[str, dict[str, float | None]] = {}
     for column, name in enumerate(calibration.findings):
         negative = calibration.negatives(column)
+        if not negative.any():
+            points[name] = {"flag": NEVER, "rule_out": None}
+            continue
         flag = _quantile(calibration.mean[negative, column], aims.flagged_specificity)
         rule_out = None
         if name in certified:
@@ -168,6 +185,10 @@ def operating_points(
             "flag": flag if rule_out is None else max(flag, rule_out),
             "rule_out": rule_out,
         }
+    for name, parent in (parents or {}).items():
+        below = points[parent]["rule_out"]
+        if below is not None:
+            points[name]["flag"] = max(points[name]["flag"] or below, below)
     return points
 
 

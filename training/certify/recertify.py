@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from training.bundle.card import card_text
 from training.bundle.export import BundleParts, read_parts, write_bundle
-from training.recipes.cspine_first import FINDINGS, rare_cases, scope_cases
+from training.errors import RefusedError
+from training.spine.cases import rare_cases, scope_cases
 from training.spine.films import Renderer, data_digest
-from training.spine.pipeline import CaseReader, decided, gathered
+from training.spine.findings import FINDINGS, parts_of
+from training.spine.pipeline import decided
+from training.spine.reading import CaseReader, ReadGroup, gathered
 from triage.vision.bundle import Bundle, model_digest
 from triage.vision.inference import Analyst
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from training.certify.certificate import Aims
     from training.progress import Stages
+    from training.spine.findings import Finding
 
 
 def recertify(
@@ -47,23 +51,39 @@ def recertify(
     """
     bundle = Bundle.load(folder)
     count, rare_count, seed = drawn
+    findings = _known(bundle)
     natural = scope_cases("calibration", count, seed)
     rare = rare_cases("calibration", rare_count, seed)
     with (
         Renderer(processes, stages.advance) as renderer,
-        stages.stage("reading calibration films", len(natural) + len(rare)),
+        stages.stage("reading calibration films", count + sum(map(len, rare.values()))),
     ):
         reader = CaseReader(renderer, Analyst(bundle, "cpu"))
-        groups = ((natural, reader.read(natural)), (rare, reader.read(rare)))
-    digest = data_digest({"calibration": [*natural, *rare]})
-    findings = {finding.name: FINDINGS[finding.name] for finding in bundle.findings}
-    calibration, _ = gathered(groups, findings, bundle.manifest.gates, digest)
+        group = ReadGroup(
+            (natural, reader.read(natural)),
+            {name: (cases, reader.read(cases)) for name, cases in rare.items()},
+            frozenset(),
+        )
+    digest = data_digest({"calibration": group.cases})
+    calibration = gathered(group, parts_of(findings), bundle.manifest.gates, digest)
     sums = bundle.sums
     weights = model_digest(sums, bundle.manifest.weight_files)
-    certificate, points, scale = decided(calibration, aims, weights)
+    certificate, points, scale = decided(calibration, findings, aims, weights)
     parts = read_parts(folder)
     changed = {"operating_points": points, "temperatures": scale}
     return write_bundle(out, _with(parts, changed, certificate))
+
+
+def _known(bundle: Bundle) -> list[Finding]:
+    """What the phantom can show of the bundle's findings: all of them, or it is refused."""
+    known = {finding.name: finding for finding in FINDINGS}
+    for finding in bundle.findings:
+        if finding.name not in known:
+            raise RefusedError(
+                f"The phantom shows no {finding.name!r}, which the bundle looks for: run its "
+                "recipe again on the data that it was made from."
+            )
+    return [known[finding.name] for finding in bundle.findings]
 
 
 def without_certificate(parts: BundleParts) -> BundleParts:

@@ -2,10 +2,10 @@
 
 from types import ModuleType
 
-from training.recipes import cspine_first
+from training.recipes import cspine
 from triage.errors import SettingsError
 
-RECIPES: dict[str, ModuleType] = {cspine_first.NAME: cspine_first}
+RECIPES: dict[str, ModuleType] = {cspine.NAME: cspine}
 
 
 def find_recipe(name: str) -> ModuleType:
