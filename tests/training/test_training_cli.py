@@ -112,17 +112,6 @@ def test_parts_read_back_are_those_that_were_written(tmp_path: Path) -> None:
     assert back.tensors.keys() == parts.tensors.keys()
 
 
-def test_certifying_on_too_few_films_refuses_rule_out(tmp_path: Path) -> None:
-    source = default_bundle_folder()
-    few = ["--films", "8", "--rare", "2", "--processes", "1"]
-
-    assert main(["certify", str(source), "--out", str(tmp_path / "new"), *few]) == 0
-
-    bundle = Bundle.load(tmp_path / "new")
-    assert bundle.certificate is None
-    assert all(point.rule_out is None for point in bundle.operating_points)
-
-
 def test_no_two_groups_of_films_share_a_seed() -> None:
     plan = cspine_first.Plan()
     groups = {

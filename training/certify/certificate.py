@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,9 @@ from training.statistics import Flags, clopper_pearson, rule_out_threshold
 from triage.vision.manifest import CERTIFICATE_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 Scores = NDArray[np.float32]
-NEVER: Final = 1e9  # a flag where no film without the finding was there to set one; JSON has no infinity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +30,8 @@ class Calibration:
         findings: Names of the findings.
         strata: For each group of films its rows (n,).
         data_digest: Of the cases that the films were drawn from.
+        natural: (n,); films that came as films come, from which prevalence is counted; None
+            where all that count did.
     """
 
     raw: Scores
@@ -39,6 +40,25 @@ class Calibration:
     findings: tuple[str, ...]
     strata: Mapping[str, Flags]
     data_digest: str
+    natural: Flags | None = None
+
+    def of(self, findings: Sequence[str]) -> Calibration:
+        """The same films, and some of the findings only."""
+        columns = [self.findings.index(name) for name in findings]
+        return replace(
+            self,
+            raw=self.raw[:, :, columns],
+            truth=self.truth[:, columns],
+            counted=self.counted[:, columns],
+            findings=tuple(findings),
+        )
+
+    def prevalence(self, column: int) -> float:
+        """Share of films as they come that have a finding."""
+        counted = self.counted[:, column]
+        if self.natural is not None and (counted & self.natural).any():
+            counted = counted & self.natural
+        return float(self.truth[counted, column].mean())
 
     def positives(self, column: int) -> Flags:
         """Rows that have a finding."""
@@ -77,19 +97,13 @@ class Aims:
     ruled_out_share: float = 0.97
 
 
-def certify(
-    calibration: Calibration,
-    aims: Aims,
-    model_digest: str,
-    describing: Collection[str] = (),
-) -> dict[str, Any] | None:
+def certify(calibration: Calibration, aims: Aims, model_digest: str) -> dict[str, Any] | None:
     """Make the certificate.
 
     Args:
         calibration: The calibration films.
         aims: What the thresholds are set for.
         model_digest: Of the weights that gave the scores.
-        describing: Findings that only describe another one: they rule nothing out.
 
     Returns:
         The content of certificate.json; findings with too few positives are left out, and
@@ -97,8 +111,6 @@ def certify(
     """
     findings, thresholds = {}, {}
     for column, name in enumerate(calibration.findings):
-        if name in describing:
-            continue
         positive = calibration.positives(column)
         scores = calibration.highest[positive, column]
         threshold, misses = rule_out_threshold(scores, aims.alpha, aims.delta)
@@ -109,7 +121,7 @@ def certify(
             "n": int(positive.sum()),
             "k": misses,
             "threshold": threshold,
-            "prevalence": float(positive.sum() / calibration.counted[:, column].sum()),
+            "prevalence": calibration.prevalence(column),
             "lowest_scores": [float(score) for score in np.sort(scores)[: misses + 1]],
         }
     if not findings:
@@ -148,10 +160,7 @@ def _strata(calibration: Calibration, thresholds: Mapping[int, float]) -> list[d
 
 
 def operating_points(
-    calibration: Calibration,
-    certificate: Mapping[str, Any] | None,
-    aims: Aims,
-    parents: Mapping[str, str] | None = None,
+    calibration: Calibration, certificate: Mapping[str, Any] | None, aims: Aims
 ) -> dict[str, dict[str, float | None]]:
     """Set the thresholds of every finding.
 
@@ -162,8 +171,6 @@ def operating_points(
         calibration: The calibration films.
         certificate: Content of certificate.json.
         aims: What the thresholds are set for.
-        parents: For each finding that only describes another one the name of that one: where
-            that one is ruled out, the description is never stated.
 
     Returns:
         Content of ``operating_points`` in bundle.json. Rule-out never lies above the certified
@@ -173,22 +180,19 @@ def operating_points(
     points: dict[str, dict[str, float | None]] = {}
     for column, name in enumerate(calibration.findings):
         negative = calibration.negatives(column)
-        if not negative.any():
-            points[name] = {"flag": NEVER, "rule_out": None}
-            continue
-        flag = _quantile(calibration.mean[negative, column], aims.flagged_specificity)
+        flag = -np.inf  # whoever has no film without the finding keeps the flag that there was
+        if negative.any():
+            flag = _quantile(calibration.mean[negative, column], aims.flagged_specificity)
         rule_out = None
         if name in certified:
-            enough = _quantile(calibration.highest[negative, column], aims.ruled_out_share)
-            rule_out = min(certified[name]["threshold"], enough)
+            rule_out = certified[name]["threshold"]
+            if negative.any():
+                enough = _quantile(calibration.highest[negative, column], aims.ruled_out_share)
+                rule_out = min(rule_out, enough)
         points[name] = {
             "flag": flag if rule_out is None else max(flag, rule_out),
             "rule_out": rule_out,
         }
-    for name, parent in (parents or {}).items():
-        below = points[parent]["rule_out"]
-        if below is not None:
-            points[name]["flag"] = max(points[name]["flag"] or below, below)
     return points
 
 

@@ -173,9 +173,15 @@ def decided(
         aims: What the thresholds are set for.
         model_digest: Of the weights that gave the scores.
     """
-    parents = parents_of(findings)
-    certificate = certify(calibration, aims, model_digest, describing=frozenset(parents))
-    points = operating_points(calibration, certificate, aims, parents)
+    deciding = [finding.name for finding in findings if not finding.of]
+    certificate = certify(calibration.of(deciding), aims, model_digest)
+    points = operating_points(calibration, certificate, aims)
+    for name, point in points.items():
+        point["flag"] = min(max(point["flag"] or 0.0, -INFINITY), INFINITY)
+    for name, parent in parents_of(findings).items():
+        below = points[parent]["rule_out"]  # where that is ruled out, nothing of it is stated
+        if below is not None:
+            points[name]["flag"] = max(points[name]["flag"] or below, below)
     return certificate, points, temperatures(calibration)
 
 

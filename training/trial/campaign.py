@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from training.errors import RunError
 from training.files import write_whole
 from training.predictions import PREDICTIONS, Prediction, write_predictions
-from training.statistics import misses_allowed
+from training.processes import Crew
+from training.statistics import positives_needed
 from training.trial.films import TrialFilm, read_back, written
-from training.trial.reading import Task, TrialReader
+from training.trial.reading import Task, read_film
 from training.trial.shifts import IN_SCOPE, Shift, every_shift
 from training.trial.verdicts import Claim, Line, line, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from training.progress import Stages
@@ -32,7 +34,6 @@ _SEEDS_SPAN: Final = 10**9
 _CELL_SPAN: Final = 10**6
 
 _FIRST_LOOK: Final = 100  # films after which a cell may be left as one that the gates stop
-_MOST_POSITIVES: Final = 10_000  # beyond that a certificate is asked for that nobody can show
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,10 @@ def run_trial(
     claim = claim_of(bundle)
     most = [plan.films if shift.as_they_come else plan.cell_films for shift in shifts]
     cells = {}
+    wanted = positives_needed(claim.alpha, claim.delta) if claim else _FIRST_LOOK
+    work = partial(read_film, bundle=bundle.folder)
     with (
-        TrialReader(bundle.folder, processes, stages.advance) as reader,
+        Crew(processes, stages.advance) as crew,
         stages.stage("trial", sum(most)),
     ):
         for number, (shift, films) in enumerate(zip(shifts, most, strict=True)):
@@ -110,7 +113,9 @@ def run_trial(
             key = _key(bundle, plan, shift)
             cells[shift], drawn = _kept(place, key), 0
             if not cells[shift]:
-                cells[shift] = _read_cell(reader, shift, (number, plan.seed), films, claim)
+                cells[shift] = _read_cell(
+                    partial(crew.each, work), shift, (number, plan.seed), films, wanted
+                )
                 _keep(place, key, cells[shift])
                 drawn = len(cells[shift])
             for _ in range(films - drawn):  # what the cell could do without
@@ -165,31 +170,22 @@ def _keep(place: Path, key: str, films: Sequence[TrialFilm]) -> None:
 
 
 def _read_cell(
-    reader: TrialReader, shift: Shift, place: tuple[int, int], most: int, claim: Claim | None
+    read: Callable[[Sequence[Task]], Iterable[TrialFilm]],
+    shift: Shift,
+    place: tuple[int, int],
+    most: int,
+    wanted: int,
 ) -> list[TrialFilm]:
     """Draw and read the films of a cell, a hundred at a time, until they show what there is."""
     cell, seed = place
     first = _FIRST_SEED + seed * _SEEDS_SPAN + cell * _CELL_SPAN
-    wanted = _wanted(claim)
     films: list[TrialFilm] = []
     while len(films) < most:
         numbers = range(len(films), min(len(films) + _FIRST_LOOK, most))
-        films += reader.read([Task(shift, first + number, number) for number in numbers])
+        films += read([Task(shift, first + number, number) for number in numbers])
         if not shift.as_they_come and settled(films, wanted):
             break
     return films
-
-
-def _wanted(claim: Claim | None) -> int:
-    """Abnormal films past the gates with which a certificate can be shown to hold."""
-    if claim is None:
-        return _FIRST_LOOK
-    enough = (
-        count
-        for count in range(1, _MOST_POSITIVES)
-        if misses_allowed(count, claim.alpha, claim.delta) is not None
-    )
-    return next(enough, _MOST_POSITIVES)
 
 
 def _lines(

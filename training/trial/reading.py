@@ -1,39 +1,33 @@
-"""Drawing films and taking them through a bundle's own chain, in processes."""
+"""One film of a trial: drawn, taken through the bundle's own chain, and decided."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
 from copy import copy
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import nn
 
-from training.phantom import PhantomCase, render
+from training.certify.chain import analyst_of, judged
+from training.phantom import render
 from training.phantom.truth import has_finding
 from training.trial.films import TrialFilm
 from triage.decision import decide
-from triage.values import HeaderFacts, ImageEvidence, ImageState, Mode, StudyEvidence
-from triage.vision.bundle import Bundle
-from triage.vision.gates import header_gates
-from triage.vision.inference import Analyst, with_header
+from triage.values import ImageEvidence, ImageState, Mode, StudyEvidence
 from triage.vision.pixels import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from training.trial.shifts import Shift
     from triage.values import Analysis, Outcome
+    from triage.vision.bundle import Bundle
+    from triage.vision.inference import Analyst
     from triage.vision.networks import Location, Locator
 
-_AHEAD: Final = 4  # films for each process that wait for it
 _SAID_YEARS: Final = 40.0  # what the header says where it hides a child's age
 
 
@@ -52,117 +46,38 @@ class Task:
     number: int
 
 
-class TrialReader:
-    """Draws films and reads them with a bundle.
-
-    Args:
-        bundle: Folder of the bundle.
-        processes: How many; 1 works in this process.
-        advance: Called after each film.
-    """
-
-    def __init__(
-        self, bundle: Path, processes: int, advance: Callable[[], None] = lambda: None
-    ) -> None:
-        self._bundle, self._advance, self._ahead = bundle, advance, _AHEAD * processes
-        self._pool = None
-        if processes > 1:
-            context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads
-            self._pool = ProcessPoolExecutor(processes, context, initializer=_one_thread)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-
-    def read(self, tasks: Sequence[Task]) -> list[TrialFilm]:
-        """Draw and read films; the result has their order."""
-        return list(self._each(tasks))
-
-    def _each(self, tasks: Sequence[Task]) -> Iterator[TrialFilm]:
-        if self._pool is None:
-            for task in tasks:
-                yield read_film(self._bundle, task)
-                self._advance()
-            return
-        waiting: deque[Future[TrialFilm]] = deque()
-        for task in tasks:
-            waiting.append(self._pool.submit(read_film, self._bundle, task))
-            if len(waiting) > self._ahead:
-                yield waiting.popleft().result()
-                self._advance()
-        while waiting:
-            yield waiting.popleft().result()
-            self._advance()
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@cache
-def _analyst(bundle: Path) -> Analyst:
-    """The bundle, loaded once in each process."""
-    return Analyst(Bundle.load(bundle), "cpu")
-
-
-def read_film(bundle: Path, task: Task) -> TrialFilm:
+def read_film(task: Task, bundle: Path) -> TrialFilm:
     """Draw a film and read it.
 
     Args:
-        bundle: Folder of the bundle.
         task: What to draw.
+        bundle: Folder of the bundle.
     """
-    analyst = _analyst(bundle)
+    analyst = analyst_of(bundle)
     case = task.shift.case(task.seed, task.number)
     film = prepare(render(case).pixels, analyst.bundle.manifest.path)
-    (analysis,) = displaced(analyst, task.shift.pixel_error, task.seed).analyse([film])
-    whole = with_header(analysis, header_gates(_facts(case, task.shift)))
-    raw = {(score.member, score.finding): score.raw for score in analysis.scores}
-    findings = [finding.name for finding in analyst.bundle.findings]
+    erring = displaced(analyst, task.shift.pixel_error, task.seed)
+    hidden = task.shift.child and not task.shift.header
+    seen = judged(erring, film, _SAID_YEARS if hidden else case.age_years)
     return TrialFilm(
         seed=task.seed,
         number=task.number,
         sex=case.sex,
         age_years=case.age_years,
         abnormal=case.abnormal or not task.shift.readable,
-        truth=tuple(has_finding(case, name) for name in findings),
-        failed=tuple(gate.gate for gate in whole.failed_gates),
-        raw=tuple(
-            tuple(raw[member, name] for name in findings)
-            for member in (analyst.bundle.members if raw else ())
-        ),
-        outcome=_outcome(whole, analyst.bundle),
+        truth=tuple(has_finding(case, finding.name) for finding in analyst.bundle.findings),
+        failed=seen.failed,
+        raw=seen.raw,
+        outcome=outcome_of(seen.analysis, analyst.bundle),
     )
 
 
-def _outcome(analysis: Analysis, bundle: Bundle) -> Outcome:
+def outcome_of(analysis: Analysis, bundle: Bundle) -> Outcome:
     """What the decision makes of a study of one film."""
     image = ImageEvidence("1.2.3", ImageState.ANALYSED, analysis)
     study = StudyEvidence("1.2.4", complete=True, images=(image,))
     digest = bundle.identity.digest
     return decide(study, bundle.operating_points, bundle.members, digest, Mode.DEMOTE).outcome
-
-
-def _facts(case: PhantomCase, shift: Shift) -> HeaderFacts:
-    """A header in which nothing is wrong, but a child's age where the shift leaves it there."""
-    said = case.age_years if shift.header or not shift.child else _SAID_YEARS
-    return HeaderFacts(
-        sop_class_uid="1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray Image, For Presentation
-        sop_instance_uid="1.2.3",
-        study_instance_uid="1.2.4",
-        series_instance_uid="1.2.5",
-        transfer_syntax_uid="1.2.840.10008.1.2.1",
-        modality="DX",
-        body_part_examined="CSPINE",
-        view_position="LL",
-        presentation_intent_type="FOR PRESENTATION",
-        photometric_interpretation="MONOCHROME2",
-        patient_age_years=said,
-        has_pixel_data=True,
-    )
 
 
 def displaced(analyst: Analyst, pixels: float, seed: int) -> Analyst:

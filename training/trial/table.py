@@ -24,7 +24,7 @@ _COLOURS: Final = {
 }
 _HEAD: Final = ("films", "drawn", "stopped", "mostly by", "missed / passed", "allowed",
                 "normals lowered", "AUC of those passed")  # fmt: skip
-_WIDTHS: Final = (36, 6, 21, 24, 26, 8, 22, 22)
+_WIDTHS: Final = (36, 7, 24, 26, 30, 9, 26, 23)
 
 
 def table(trial: Trial) -> Iterator[Text]:

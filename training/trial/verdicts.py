@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from training.trial.films import TrialFilm
 
 STOPPED_SHARE: Final = 0.95  # of a kind of film: so many must be stopped to say that it is
+FEWEST_FILMS: Final = 59  # that show such a share when all of them are stopped, with risk .05
 
 _LEAST_FOR_AREA: Final = 2  # positives and negatives that an interval of an area needs
 
@@ -136,7 +137,7 @@ def verdict(gated: tuple[int, int], among: tuple[int, int, int], claim: Claim | 
     """
     films, stopped = gated
     abnormal, passed, missed = among
-    if stopped >= STOPPED_SHARE * films:
+    if films >= FEWEST_FILMS and stopped >= STOPPED_SHARE * films:
         return Verdict.STOPPED
     if claim is None:
         return Verdict.NOTHING_LOWERED
