@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The recipe's name, and its file in this folder.
 RECIPES: Final[dict[str, str]] = {
-    "cspine-first": "cspine_first",
+    "cspine": "cspine",
     "csm": "csm",
     "normal-vgg16": "normal_vgg16",
     "normal-vgg19": "normal_vgg19",
