@@ -11,6 +11,7 @@ from training.commands import (
     export,
     papers,
     phantom,
+    report,
     trial,
 )
 from training.commands import (
@@ -31,6 +32,7 @@ _COMMANDS = (
     run_recipe,
     certify,
     trial,
+    report,
     export,
     papers,
 )
