@@ -122,11 +122,13 @@ class RuleOut:
         thresholds: Of the first and the second run, from their calibration positives.
         normals: Films without the finding that are ruled out: the more, the better.
         misses: Films with it that are ruled out.
+        alpha: Highest share of misses that the thresholds were set for.
     """
 
     thresholds: tuple[float, float]
     normals: Rates
     misses: Rates
+    alpha: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class FindingComparison:
         finding: Its name.
         films: That passed the gates of both runs.
         positives: Among them.
-        patients: Of all films.
+        patients: Whose films these are.
         stopped: Films that failed a gate in the first run, and in the second.
         ranking: None where there are too few films.
         calls: None where there are too few films.
@@ -190,7 +192,7 @@ def _compared(pair: FindingPair, aims: Aims, names: tuple[str, str]) -> FindingC
         pair.finding,
         len(positive),
         int(positive.sum()),
-        len(set(pair.patients)),
+        len({name for name, kept in zip(pair.patients, passed, strict=True) if kept}),
         (int((~pair.first.films.passed).sum()), int((~pair.second.films.passed).sum())),
         ranking,
         calls,
@@ -274,6 +276,7 @@ def _rule_out(
         (first, second),
         _rates(one[~positive], other[~positive], aims.confidence),
         _rates(one[positive], other[positive], aims.confidence),
+        aims.alpha,
     )
 
 

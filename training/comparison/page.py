@@ -25,7 +25,7 @@ _PAGE: Final = """<!doctype html>
 <meta charset="utf-8">
 <title>Comparison of two runs</title>
 <style>
-body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 66rem; margin: 2rem auto;
+body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 86rem; margin: 2rem auto;
   padding: 0 1rem; }
 h2 { margin: 2.2rem 0 .2rem; border-top: 1px solid #ccc; padding-top: 1rem; }
 table { border-collapse: collapse; margin: .8rem 0; }
@@ -33,6 +33,7 @@ th, td { padding: .25rem .8rem; text-align: right; border-bottom: 1px solid #e4e
   font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { text-align: left; }
 .finding { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; }
+.finding > div { max-width: 66rem; }
 .quiet { color: #666; }
 svg { background: #fafafa; }
 .a { stroke: #2c7fb8; } .b { stroke: #c0392b; stroke-dasharray: 5 3; }

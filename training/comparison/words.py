@@ -71,12 +71,25 @@ def _of_rule_out(rule_out: RuleOut) -> str:
         f"{_share(normals.second)}; of those with it {_hits(misses, first=True)} and "
         f"{_hits(misses, first=False)} of {misses.table.films}."
     )
-    if _holds_zero(normals.difference):
-        return counts + " No difference is shown."
-    better = "A" if normals.difference.estimate > 0 else "B"
-    if not _holds_zero(misses.difference):
-        return counts + f" {better} rules out more, but the misses differ too."
-    return counts + f" {better} rules out more, and no difference in misses is shown."
+    parts = [
+        f"{_greater(rates)} {what}"
+        for rates, what in (
+            (normals, "rules out more of those without it"),
+            (misses, "misses more"),
+        )
+        if not _holds_zero(rates.difference)
+    ]
+    verdict = " and ".join(parts) + "." if parts else "No difference is shown."
+    beyond = [
+        f" {letter} misses more than the {rule_out.alpha:.0%} that its threshold was set for."
+        for letter, interval in (("A", misses.first), ("B", misses.second))
+        if interval.low > rule_out.alpha
+    ]
+    return f"{counts} {verdict}" + "".join(beyond)
+
+
+def _greater(rates: Rates) -> str:
+    return "A" if rates.difference.estimate > 0 else "B"
 
 
 def _share(interval: Interval) -> str:

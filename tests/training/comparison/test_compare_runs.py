@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -31,8 +32,10 @@ def predictions(seed, skill, *, findings=("abnormal",), films_a_patient=1, gated
     lines = []
     for split, count in SPLITS.items():
         for finding in findings:
-            films = np.random.default_rng((seed, count, len(finding)))
-            chance = np.random.default_rng((seed, count, len(finding), round(skill * 1000)))
+            films = np.random.default_rng((seed, count, zlib.crc32(finding.encode())))
+            chance = np.random.default_rng(
+                (seed, count, zlib.crc32(finding.encode()), round(skill * 1000))
+            )
             truth = films.uniform(size=count) < 0.5
             shared = films.normal(size=count)
             scores = skill * truth + 0.7 * shared + 0.7 * chance.normal(size=count)
@@ -108,8 +111,39 @@ def test_a_better_run_is_said_to_be_better_whichever_comes_first(runs) -> None:
     assert sentences(forth)[0].startswith("A ranks films better than B: AUC higher by")
     assert sentences(back)[0].startswith("B ranks films better than A: AUC higher by")
     assert "A calls more films right than B" in sentences(forth)[1]
-    assert "A rules out more" in sentences(forth)[-1]
+    assert "A rules out more of those without it" in sentences(forth)[-1]
     assert forth.ranking.by_patient.low > 0
+
+
+def shifted(lines, split, by, *, truth):
+    """The same lines with the scores of some films moved."""
+    return [
+        replace(line, score=line.score + by, highest=line.highest + by)
+        if line.split == split and line.truth == truth
+        else line
+        for line in lines
+    ]
+
+
+def test_misses_are_told_apart_from_what_is_ruled_out(runs) -> None:
+    """The positives of B score lower on the test films than when its threshold was set."""
+    lines = predictions(1, 2.0)
+
+    (one,) = compared(runs(lines, shifted(lines, "test", -1.5, truth=True)))
+
+    said = sentences(one)[-1]
+    assert "B misses more." in said
+    assert "rules out more of those without it" not in said
+    assert "B misses more than the 5% that its threshold was set for." in said
+
+
+def test_more_sensitive_and_less_specific_is_said_to_be_a_matter_of_thresholds(runs) -> None:
+    lines = predictions(1, 2.0)
+    either = shifted(shifted(lines, "test", 1.0, truth=True), "test", 1.0, truth=False)
+
+    (one,) = compared(runs(lines, either))
+
+    assert any("says little about which is the better model" in said for said in sentences(one))
 
 
 def test_a_run_beside_itself_shows_no_difference_and_no_equality(runs) -> None:
@@ -152,7 +186,7 @@ def test_films_that_a_gate_stopped_are_neither_ranked_nor_ruled_out(runs) -> Non
 
     (one,) = compared(runs(first, second))
 
-    assert (one.films, one.stopped) == (200, (40, 0))
+    assert (one.films, one.patients, one.stopped) == (200, 200, (40, 0))
     assert one.ranking.test.difference.estimate == pytest.approx(0)
     assert one.rule_out.normals.difference.estimate < 0
 
