@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from training.commands import (
     certify,
     export,
+    papers,
     phantom,
+    trial,
 )
 from training.commands import (
     list as list_recipes,
@@ -17,19 +19,29 @@ from training.commands import (
 from training.commands import (
     run as run_recipe,
 )
+from training.errors import StoppedError
 from triage.errors import TriageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (list_recipes, phantom, run_recipe, certify, export)
+_COMMANDS = (
+    list_recipes,
+    phantom,
+    run_recipe,
+    certify,
+    trial,
+    export,
+    papers,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sub-command.
 
     Returns:
-        The exit code: 0 when it did what it should, 1 with a sentence on standard error.
+        The exit code: 0 when it did what it should; with a sentence on standard error 1 when it
+        could not, 130 after Ctrl-C and 143 after SIGTERM.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -37,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TriageError as error:
         sys.stderr.write(f"training: {error}\n")
         return 1
+    except StoppedError as stop:
+        sys.stderr.write(f"training: {str(stop) or 'stopped'}\n")
+        return stop.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("training: stopped\n")
         return 130

@@ -23,3 +23,20 @@ class RefusedError(PermanentError):
 
 class DiskError(TransientError):
     """Something could not be written; what was there before is still whole."""
+
+
+class StoppedError(KeyboardInterrupt):
+    """Somebody ended the program by a signal: no fault, and nothing that takes it for one.
+
+    Args:
+        signal_number: Of the signal.
+        message: What is kept and how to go on; empty where nobody has said it yet.
+
+    Attributes:
+        exit_code: As a shell gives it for a program that a signal ended.
+    """
+
+    def __init__(self, signal_number: int, message: str = "") -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number

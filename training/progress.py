@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
+    from rich.table import Table
 
 
 class Stages:
@@ -37,6 +38,10 @@ class Stages:
     def say(self, line: str) -> None:
         """Show a line."""
         self._console.print(line, highlight=False)
+
+    def show(self, table: Table) -> None:
+        """Show a table."""
+        self._console.print(table)
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[None]:

@@ -46,6 +46,13 @@ class CodeTable:
     left_lateral_view: ConceptCode = _sct("399173006", "left lateral")
     right_lateral_view: ConceptCode = _sct("399198007", "right lateral")
 
+    # levels (CID 7604)
+    c2_c3_disc: ConceptCode = _sct("1078209008", "C2/C3 disc")
+    c3_c4_disc: ConceptCode = _sct("58820006", "C3/C4 disc")
+    c4_c5_disc: ConceptCode = _sct("49400002", "C4/C5 disc")
+    c5_c6_disc: ConceptCode = _sct("73959003", "C5/C6 disc")
+    c6_c7_disc: ConceptCode = _sct("75095006", "C6/C7 disc")
+
     # what is reported, and by what (PS3.16 TID 1500, TID 4019; CID 100, CID 7005, CID 7162)
     imaging_procedure: ConceptCode = _sct("363679005", "Imaging procedure")
     processing_equipment: ConceptCode = _dcm("109102", "Processing Equipment")

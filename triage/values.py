@@ -225,6 +225,8 @@ class OperatingPoint:
             the certificate does not hold, and then nothing is ever ruled out.
         display_flag: ``flag`` as a probability, for people and reports.
         display_rule_out: ``rule_out`` as a probability.
+        decides: False for a finding that only describes another one: nothing is raised by it,
+            and nothing waits for it to be ruled out.
     """
 
     finding: str
@@ -232,15 +234,27 @@ class OperatingPoint:
     rule_out: float | None
     display_flag: float
     display_rule_out: float | None
+    decides: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class FindingDefinition:
-    """A finding that a bundle looks for: its name, its words, its code."""
+    """A finding that a bundle looks for: its name, its words, its code.
+
+    Attributes:
+        name: Plain and lower-case, unique in the bundle; a level may follow behind a colon.
+        title: "Cervical spondylosis", in words for the list and the report.
+        code: What is found.
+        site: Where in the cervical spine, None for the spine as a whole.
+        of: Name of the finding that this one describes more closely, for instance level by
+            level; empty for a finding that decides.
+    """
 
     name: str
-    title: str  # "Cervical spondylosis", in words for the list and the report
+    title: str
     code: ConceptCode
+    site: ConceptCode | None = None
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

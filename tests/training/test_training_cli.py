@@ -37,7 +37,9 @@ def test_an_unknown_recipe_is_answered_with_those_that_there_are(capsys, tmp_pat
     assert "cspine-first" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["certify"], ["export"], ["list"], ["phantom"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["certify"], ["export"], ["list"], ["papers"], ["phantom"]]
+)
 def test_every_command_explains_itself(command: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
@@ -110,17 +112,6 @@ def test_parts_read_back_are_those_that_were_written(tmp_path: Path) -> None:
     assert back.manifest == json.loads(json.dumps(parts.manifest))
     assert back.certificate == parts.certificate
     assert back.tensors.keys() == parts.tensors.keys()
-
-
-def test_certifying_on_too_few_films_refuses_rule_out(tmp_path: Path) -> None:
-    source = default_bundle_folder()
-    few = ["--films", "8", "--rare", "2", "--processes", "1"]
-
-    assert main(["certify", str(source), "--out", str(tmp_path / "new"), *few]) == 0
-
-    bundle = Bundle.load(tmp_path / "new")
-    assert bundle.certificate is None
-    assert all(point.rule_out is None for point in bundle.operating_points)
 
 
 def test_no_two_groups_of_films_share_a_seed() -> None:

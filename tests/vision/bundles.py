@@ -9,10 +9,10 @@ import torch
 
 from training.bundle.export import BundleParts, manifest_content, network_entry, tensor_files
 from training.certify.limits import open_limits
-from training.spine.films import LEVEL_COMPONENTS, SPINE_COMPONENTS
 from triage.vision.bundle import model_digest
-from triage.vision.networks import DiscReader, Locator
+from triage.vision.networks import Locator
 from triage.vision.path import PixelPath
+from triage.vision.readers import SpineReader
 
 FINDINGS = {"abnormal": ("spondylosis", "kyphosis"), "spondylosis": ("spondylosis",)}
 
@@ -22,24 +22,31 @@ def bundle_parts(members: int = 2, **changes: Any) -> BundleParts:
     torch.manual_seed(3)
     findings = {name: list(parts) for name, parts in FINDINGS.items()}
     parameters = {
-        "level_components": list(LEVEL_COMPONENTS),
-        "spine_components": list(SPINE_COMPONENTS),
+        "disc_components": ["spondylosis", "listhesis"],
+        "vertebra_components": ["canal-narrowing"],
+        "spine_components": ["kyphosis", "swelling"],
         "findings": findings,
         "width": 2,
     }
     tensors: dict[str, Any] = {"locator.safetensors": Locator(2).state_dict()}
     for number in range(members):
-        tensors[f"reader-{number}.safetensors"] = DiscReader(**parameters).state_dict()
+        tensors[f"reader-{number}.safetensors"] = SpineReader(**parameters).state_dict()
     width = Locator(2).embedding_width
     tensors["embedding.safetensors"] = {"mean": torch.zeros(width), "precision": torch.eye(width)}
     readers = [
-        network_entry(f"reader-{n}", "disc-reader/1", f"reader-{n}.safetensors", parameters)
+        network_entry(f"reader-{n}", "spine-reader/1", f"reader-{n}.safetensors", parameters)
         for n in range(members)
     ]
-    locator = network_entry("locator", "heat-map-locator/1", "locator.safetensors", {"width": 2})
+    locator = network_entry("locator", "heat-map-locator/2", "locator.safetensors", {"width": 2})
     words = ("name", "manufacturer", "version", "created", "intended_use", "licence")
     entries = [
-        {"name": name, "title": name, "code": {"value": "1", "scheme": "99TEST", "meaning": name}}
+        {
+            "name": name,
+            "title": name,
+            "code": {"value": "1", "scheme": "99TEST", "meaning": name},
+            "site": None,
+            "of": None,
+        }
         for name in FINDINGS
     ]
     manifest = manifest_content(

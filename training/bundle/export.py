@@ -44,6 +44,11 @@ class BundleParts:
     certificate: Mapping[str, Any] | None = None
     pages: Mapping[str, bytes] = field(default_factory=dict)
 
+    @property
+    def weights_digest(self) -> str:
+        """The model digest that a certificate for these weights names."""
+        return weights_digest(self.tensors)
+
 
 def network_entry(
     name: str, architecture: str, weights: str, parameters: Mapping[str, Any]

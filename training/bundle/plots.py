@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from training.certify.certificate import Calibration
-    from training.spine.fitting import History
+    from training.loop import History
 
 _POSITIVE, _NEGATIVE, _LINE = "#c0392b", "#2c7fb8", "#444444"
 

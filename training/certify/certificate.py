@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class Calibration:
         findings: Names of the findings.
         strata: For each group of films its rows (n,).
         data_digest: Of the cases that the films were drawn from.
+        natural: (n,); films that came as films come, from which prevalence is counted; None
+            where all that count did.
     """
 
     raw: Scores
@@ -38,6 +40,25 @@ class Calibration:
     findings: tuple[str, ...]
     strata: Mapping[str, Flags]
     data_digest: str
+    natural: Flags | None = None
+
+    def of(self, findings: Sequence[str]) -> Calibration:
+        """The same films, and some of the findings only."""
+        columns = [self.findings.index(name) for name in findings]
+        return replace(
+            self,
+            raw=self.raw[:, :, columns],
+            truth=self.truth[:, columns],
+            counted=self.counted[:, columns],
+            findings=tuple(findings),
+        )
+
+    def prevalence(self, column: int) -> float:
+        """Share of films as they come that have a finding."""
+        counted = self.counted[:, column]
+        if self.natural is not None and (counted & self.natural).any():
+            counted = counted & self.natural
+        return float(self.truth[counted, column].mean())
 
     def positives(self, column: int) -> Flags:
         """Rows that have a finding."""
@@ -100,7 +121,7 @@ def certify(calibration: Calibration, aims: Aims, model_digest: str) -> dict[str
             "n": int(positive.sum()),
             "k": misses,
             "threshold": threshold,
-            "prevalence": float(positive.sum() / calibration.counted[:, column].sum()),
+            "prevalence": calibration.prevalence(column),
             "lowest_scores": [float(score) for score in np.sort(scores)[: misses + 1]],
         }
     if not findings:
@@ -159,11 +180,15 @@ def operating_points(
     points: dict[str, dict[str, float | None]] = {}
     for column, name in enumerate(calibration.findings):
         negative = calibration.negatives(column)
-        flag = _quantile(calibration.mean[negative, column], aims.flagged_specificity)
+        flag = -np.inf  # whoever has no film without the finding keeps the flag that there was
+        if negative.any():
+            flag = _quantile(calibration.mean[negative, column], aims.flagged_specificity)
         rule_out = None
         if name in certified:
-            enough = _quantile(calibration.highest[negative, column], aims.ruled_out_share)
-            rule_out = min(certified[name]["threshold"], enough)
+            rule_out = certified[name]["threshold"]
+            if negative.any():
+                enough = _quantile(calibration.highest[negative, column], aims.ruled_out_share)
+                rule_out = min(rule_out, enough)
         points[name] = {
             "flag": flag if rule_out is None else max(flag, rule_out),
             "rule_out": rule_out,

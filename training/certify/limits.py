@@ -73,6 +73,8 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         maximum_depth=shape_high(lambda s: s.greatest_depth),
         maximum_turn_degrees=shape_high(lambda s: s.turn_degrees),
         maximum_hardware=max(high(lambda m: m.hardware), 1 - _SURE),
+        maximum_child=max(high(lambda m: m.child), 1 - _SURE),
+        maximum_text=max(high(lambda m: m.text), 1 - _SURE),
         maximum_distance=high(lambda m: m.distance),
     )
 

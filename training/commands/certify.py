@@ -1,4 +1,4 @@
-"""`training certify`: set and certify rule-out thresholds."""
+"""`training certify`: set and certify rule-out thresholds on films that nothing was trained on."""
 
 from __future__ import annotations
 
@@ -18,33 +18,52 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "certify",
         help="set and certify the thresholds of a bundle anew",
-        description="Draw fresh phantom films, set the rule-out thresholds of a bundle on them, "
-        "and write it with the new certificate.",
+        description="Take films that nothing was trained on through a bundle's own chain, set "
+        "its rule-out thresholds on them, and write it with the new certificate. Refuses where "
+        "the films do not show what is asked for. Of a run that makes no bundle it prints what "
+        "its calibration films would show.",
     )
-    parser.add_argument("bundle", type=Path, help="folder of the bundle")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the new bundle")
-    parser.add_argument("--alpha", type=float, default=0.05, help="highest miss rate")
-    parser.add_argument("--delta", type=float, default=0.05, help="risk that it does not hold")
-    parser.add_argument("--seed", type=int, default=2, help="of the films; never the training's")
-    parser.add_argument("--films", type=int, default=320, help="films as they come")
-    parser.add_argument("--rare", type=int, default=100, help="films of each rare finding on top")
-    parser.add_argument("--processes", type=int, default=2, help="processes that render films")
+    parser.add_argument("source", type=Path, help="folder of a bundle, or of a run")
+    parser.add_argument("--out", type=Path, help="folder for the new bundle")
+    parser.add_argument(
+        "--data", default="phantom", help="'phantom' draws films; else the folder of a data set"
+    )
+    parser.add_argument("--table", type=Path, help="CSV with the labels of the data set's films")
+    parser.add_argument("--alpha", type=float, default=0.01, help="highest miss rate (0.01)")
+    parser.add_argument("--delta", type=float, default=0.05, help="risk that it is wrong (0.05)")
+    parser.add_argument("--seed", type=int, default=1, help="of the phantom films")
+    parser.add_argument("--films", type=int, default=900, help="phantom films as they come (900)")
+    parser.add_argument(
+        "--rare", type=int, default=400, help="positives of each rarer finding on top (400)"
+    )
+    parser.add_argument("--processes", type=int, default=2, help="processes at work (2)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
+    from training.bundle.source import bundle_folder  # noqa: PLC0415 - help must not wait for it
     from training.certify.certificate import Aims  # noqa: PLC0415 - as above
-    from training.certify.recertify import recertify  # noqa: PLC0415 - as above
+    from training.certify.command import (  # noqa: PLC0415 - as above
+        CalibrationSource,
+        certify_bundle,
+        would_certify,
+    )
+    from training.errors import RunError  # noqa: PLC0415 - as above
     from training.progress import Stages  # noqa: PLC0415 - as above
 
-    stages = Stages(Console())
-    bundle = recertify(
-        options.bundle,
-        options.out,
-        Aims(options.alpha, options.delta),
-        (options.films, options.rare, options.seed),
-        stages,
-        processes=options.processes,
+    console = Console()
+    aims = Aims(alpha=options.alpha, delta=options.delta)
+    folder = bundle_folder(options.source)
+    if folder is None:
+        for text in would_certify(options.source, aims):
+            console.print(text, soft_wrap=True, highlight=False)
+        return
+    if options.out is None:
+        raise RunError("Say where the new bundle goes: --out FOLDER.")
+    source = CalibrationSource(
+        options.data, options.table, options.films, options.rare, options.seed
     )
-    stages.say(f"bundle {bundle.identity.digest[:12]} in {options.out}")
+    stages = Stages(console)
+    bundle = certify_bundle(folder, options.out, source, aims, stages, processes=options.processes)
+    stages.say(f"bundle {bundle.identity.digest[:12]} in {options.out}, card in card.md")

@@ -30,7 +30,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     from training.bundle.export import read_parts, write_bundle  # noqa: PLC0415 - as above
-    from training.certify.recertify import without_certificate  # noqa: PLC0415 - as above
+    from training.certify.anew import without_certificate  # noqa: PLC0415 - as above
 
     parts = read_parts(options.bundle)
     if options.without_certificate:

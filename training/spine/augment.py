@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
+from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -15,6 +16,8 @@ _TURN_DEGREES = 14.0
 _ZOOM = 0.18
 _SHIFT = 0.08
 _SHUTTER_SHARE = 0.2
+_MEANS: Final = 8
+_MEAN_VARIANCE: Final = 2 / 3  # of a mean over three pixels
 
 
 def uniform(count: int, low: float, high: float, chance: Generator) -> Tensor:
@@ -76,22 +79,99 @@ def shuttered(images: Tensor, landmarks: Tensor, chance: Generator) -> tuple[Ten
     return images, landmarks
 
 
-def exposed(images: Tensor, chance: Generator) -> Tensor:
-    """Change gamma, contrast, sharpness and noise a little, film by film."""
-    count = len(images)
-    gamma = torch.exp(uniform(count, -0.3, 0.3, chance))[:, None, None, None]
-    gain = uniform(count, 0.92, 1.08, chance)[:, None, None, None]
-    offset = uniform(count, -0.04, 0.04, chance)[:, None, None, None]
-    soft = uniform(count, 0, 0.8, chance)[:, None, None, None]
-    soft = soft * (torch.rand((count, 1, 1, 1), generator=chance) < 0.5)  # noqa: PLR2004 - a coin
-    images = images + soft * (avg_pool2d(images, 3, 1, 1) - images)
-    noise = uniform(count, 0, 0.02, chance)[:, None, None, None]
+@dataclass(frozen=True, slots=True, eq=False)
+class Exposure:
+    """How a few films were taken: one number (n,) each, so that all windows of a film agree.
+
+    Attributes:
+        gamma: Exponent of the grey values.
+        gain: Factor of the grey values.
+        offset: Added to them.
+        blur: Standard deviation in pixels; below 0 the film is sharpened.
+        noise: Standard deviation of the noise where the film is darkest; twice that where it is
+            brightest, since few quanta come through bone.
+    """
+
+    gamma: Tensor
+    gain: Tensor
+    offset: Tensor
+    blur: Tensor
+    noise: Tensor
+
+
+def drawn_exposures(count: int, chance: Generator) -> Exposure:
+    """Draw exposures: half of them ordinary, half as blurred and noisy as gates still let pass."""
+    hard = torch.rand(count, generator=chance) < 0.5  # noqa: PLR2004 - a coin
+    blur = uniform(count, -0.5, 0.5, chance) + hard * uniform(count, 0, 1.7, chance)
+    noise = uniform(count, 0, 0.015, chance) + hard * uniform(count, 0, 0.05, chance)
+    return Exposure(
+        gamma=torch.exp(uniform(count, -0.4, 0.4, chance)),
+        gain=uniform(count, 0.85, 1.15, chance),
+        offset=uniform(count, -0.08, 0.08, chance),
+        blur=blur,
+        noise=noise,
+    )
+
+
+def exposed(images: Tensor, exposure: Exposure, chance: Generator, scale: float = 1.0) -> Tensor:
+    """Take films (n, 1, rows, columns), or windows of them (n, k, 1, rows, columns), anew.
+
+    Args:
+        images: Grey values 0 to 1.
+        exposure: How.
+        chance: Where the noise comes from.
+        scale: Pixels of the film to one of the images.
+    """
+    shape, each = images.shape, images.shape[1] if images.ndim == 5 else 1  # noqa: PLR2004 - windows
+    images = images.reshape(-1, 1, *shape[-2:])
+    gamma, gain, offset, blur, noise = (
+        getattr(exposure, name).repeat_interleave(each)[:, None, None, None]
+        for name in Exposure.__slots__
+    )
+    images = blurred(images, blur / scale)
     images = images.clamp(0, 1) ** gamma * gain + offset
-    return (images + noise * torch.randn(images.shape, generator=chance)).clamp(0, 1)
+    grain = noise / scale * (1 + images) * torch.randn(images.shape, generator=chance)
+    return (images + grain).clamp(0, 1).view(shape)
 
 
-def jittered(landmarks: Tensor, pixels: float, chance: Generator) -> Tensor:
-    """Misplace landmarks (n, 23, 2) as a locator would: each by itself and all together."""
+def blurred(images: Tensor, deviation: Tensor) -> Tensor:
+    """Blur films (n, 1, rows, columns) by deviations (n, 1, 1, 1) in pixels of up to about 2.5.
+
+    A mean over 3 pixels has a deviation of 0.8, and variances of repeated means add up: what
+    is left over a whole number of means is a share of the next one.
+    """
+    variance = deviation.sign() * deviation**2
+    for _ in range(_MEANS):
+        share = (variance / _MEAN_VARIANCE).clamp(-0.5, 1)
+        images = images + share * (avg_pool2d(images, 3, 1, 1, count_include_pad=False) - images)
+        variance = variance.clamp_min(0) - share.clamp_min(0) * _MEAN_VARIANCE
+    return images
+
+
+def shaded(images: Tensor, chance: Generator) -> Tensor:
+    """Lay soft shadows over films and boxes over small parts of them: shoulders, text, metal."""
+    count, side = len(images), images.shape[-1]
+    coarse = torch.randn((count, 1, 4, 4), generator=chance)
+    field = interpolate(coarse, (side, side), mode="bicubic", align_corners=False)
+    images = images + uniform(count, 0, 0.12, chance)[:, None, None, None] * field
+    for row in range(count):
+        for _ in range(int(torch.randint(4, (), generator=chance))):
+            top, left = (int(torch.randint(side - 8, (), generator=chance)) for _ in range(2))
+            high, wide = (int(torch.randint(2, 9, (), generator=chance)) for _ in range(2))
+            images[row, :, top : top + high, left : left + wide] = torch.rand(
+                (), generator=chance
+            )
+    return images.clamp(0, 1)
+
+
+def jittered(landmarks: Tensor, pixels: float | Tensor, chance: Generator) -> Tensor:
+    """Misplace landmarks (n, 23, 2) as a locator would: each by itself and all together.
+
+    Args:
+        landmarks: The true ones.
+        pixels: Standard deviation of both, one for all films or (n, 1, 1).
+        chance: Where the random numbers come from.
+    """
     each = torch.randn(landmarks.shape, generator=chance) * pixels
     together = torch.randn((len(landmarks), 1, 2), generator=chance) * pixels
     return landmarks + each + together

@@ -15,20 +15,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.phantom import DISCS, Degradation, PhantomCase, View, render
+from training.phantom import Degradation, PhantomCase, View, render
+from training.spine.findings import COMPONENTS
 from triage.vision.networks import ATTRIBUTES
 from triage.vision.pixels import PreparedFilm, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from triage.vision.path import PixelPath
 
-LEVEL_COMPONENTS: Final = ("spondylosis", "listhesis")
-SPINE_COMPONENTS: Final = ("kyphosis", "swelling")
-
+_Case = TypeVar("_Case")
 _Result = TypeVar("_Result")
 _AHEAD: Final = 16  # films rendered before they are asked for; each takes a megabyte
+_CHILD_YEARS: Final = 15.0
+_ADULT_YEARS: Final = 18.0  # in between nobody can tell by the look of a spine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,30 +39,52 @@ class Films:
     Attributes:
         images: float16 (n, side, side), from the pixel path.
         landmarks: float32 (n, 23, 2) in pixels of the square; NaN where there is none.
-        attributes: float32 (n, 3) in the order of `ATTRIBUTES`.
-        levels: float32 (n, 5, 2), `LEVEL_COMPONENTS` disc by disc.
-        spine: float32 (n, 2), `SPINE_COMPONENTS`.
+        attributes: float32 (n, 5) in the order of `ATTRIBUTES`; NaN where nobody says.
+        components: float32 (n, columns), `COMPONENTS.columns`; NaN where nobody says.
     """
 
     images: NDArray[np.float16]
     landmarks: NDArray[np.float32]
     attributes: NDArray[np.float32]
-    levels: NDArray[np.float32]
-    spine: NDArray[np.float32]
+    components: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def chosen(self, rows: NDArray[np.bool_]) -> Films:
+    def chosen(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Films:
         """The films of some rows."""
         return Films(*(getattr(self, name)[rows] for name in self.__slots__))
 
     @property
-    def readable(self) -> NDArray[np.bool_]:
-        """Rows that a reader may learn from: upright lateral films without hardware."""
-        lateral, inverted, hardware = self.attributes.T
+    def in_scope(self) -> NDArray[np.bool_]:
+        """Rows that a reader may learn from: laterals of adults, upright, without hardware."""
+        said = dict(zip(ATTRIBUTES, self.attributes.T, strict=True))
         complete = np.isfinite(self.landmarks).all(axis=(1, 2))
-        return np.asarray((lateral == 1) & (inverted == 0) & (hardware == 0) & complete)
+        others = [said[name] != 1 for name in ATTRIBUTES if name != "lateral"]
+        return np.asarray(complete & (said["lateral"] != 0) & np.all(others, axis=0))
+
+
+def joined(parts: Sequence[Films]) -> Films:
+    """Films of several sources, one behind the other."""
+    return Films(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in Films.__slots__)
+    )
+
+
+def finding_truth(films: Films, findings: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
+    """Whether each finding is there (n, findings): 1 or 0, NaN where nobody says.
+
+    Args:
+        films: The films.
+        findings: For each finding the components it consists of. One that is there is enough;
+            to say that none is there, all of them must be known.
+    """
+    columns = []
+    for parts in findings.values():
+        chosen = films.components[:, COMPONENTS.chosen(parts)]
+        some = (chosen == 1).any(axis=1)
+        columns.append(np.where(some, 1.0, chosen.max(axis=1)))  # the maximum of NaN is NaN
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 class Renderer:
@@ -88,18 +111,19 @@ class Renderer:
 
     def films(self, cases: Sequence[PhantomCase], path: PixelPath) -> Films:
         """Render cases, take them through the pixel path and add the truth; in their order."""
-        return _stacked(list(self._each(partial(_rendered, path=path), cases)))
+        return stacked(self.each(partial(_rendered, path=path), cases))
 
     def prepared(
         self, cases: Sequence[PhantomCase], path: PixelPath, pixel_spacing_mm: float
     ) -> Iterator[PreparedFilm]:
         """Render cases and take them through the pixel path; in their order, a few at a time."""
         work = partial(_prepared, path=path, pixel_spacing_mm=pixel_spacing_mm)
-        return self._each(work, cases)
+        return self.each(work, cases)
 
-    def _each(
-        self, work: Callable[[PhantomCase], _Result], cases: Sequence[PhantomCase]
+    def each(
+        self, work: Callable[[_Case], _Result], cases: Iterable[_Case]
     ) -> Iterator[_Result]:
+        """Do work for each case, a few cases ahead; in their order."""
         if self._pool is None:
             for case in cases:
                 yield work(case)
@@ -124,40 +148,42 @@ def _prepared(case: PhantomCase, path: PixelPath, pixel_spacing_mm: float) -> Pr
     return prepare(render(case, pixel_spacing_mm).pixels, path)
 
 
-_Row = tuple[
-    NDArray[np.float16],
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.float32],
-]
+Row = tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
-def _rendered(case: PhantomCase, path: PixelPath) -> _Row:
+def _rendered(case: PhantomCase, path: PixelPath) -> Row:
     film = render(case)
     prepared = prepare(film.pixels, path)
-    lateral = case.view is View.LATERAL
-    inverted = Degradation.INVERSION in case.degradations
-    known = {"lateral": lateral, "inverted": inverted, "hardware": case.hardware}
     return (
         prepared.image.astype(np.float16),
         prepared.placement.to_square(film.keypoints),
-        np.array([known[name] for name in ATTRIBUTES], np.float32),
-        _level_labels(case),
-        np.array([name in case.findings for name in SPINE_COMPONENTS], np.float32),
+        _attributes(case),
+        np.array([name in case.findings for name in COMPONENTS.columns], np.float32),
     )
 
 
-def _level_labels(case: PhantomCase) -> NDArray[np.float32]:
-    return np.array(
-        [[f"{name}:{disc}" in case.findings for name in LEVEL_COMPONENTS] for disc in DISCS],
-        np.float32,
-    )
+def _attributes(case: PhantomCase) -> NDArray[np.float32]:
+    """What the locator must say of a film; what only a cervical spine has is asked only of it."""
+    lateral = case.view is View.LATERAL
+    known = {
+        "lateral": lateral,
+        "inverted": Degradation.INVERSION in case.degradations,
+        "hardware": case.hardware if lateral else np.nan,
+        "child": _child(case.age_years) if lateral else np.nan,
+        "text": Degradation.BURNED_IN in case.degradations,
+    }
+    return np.array([known[name] for name in ATTRIBUTES], np.float32)
 
 
-def _stacked(rows: Sequence[_Row]) -> Films:
-    images, landmarks, attributes, levels, spine = zip(*rows, strict=True)
-    return Films(*(np.stack(column) for column in (images, landmarks, attributes, levels, spine)))
+def _child(age_years: float) -> float:
+    if _CHILD_YEARS <= age_years < _ADULT_YEARS:
+        return np.nan
+    return float(age_years < _CHILD_YEARS)
+
+
+def stacked(rows: Iterable[Row]) -> Films:
+    """Films of single rows."""
+    return Films(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
 def finding_labels(
@@ -172,10 +198,11 @@ def finding_labels(
     Returns:
         (cases, findings).
     """
-    present = [{finding.split(":")[0] for finding in case.findings} for case in cases]
-    return np.array(
-        [[bool(kinds & set(parts)) for parts in findings.values()] for kinds in present]
-    )
+    columns = [
+        [COMPONENTS.columns[column] for column in COMPONENTS.chosen(parts)]
+        for parts in findings.values()
+    ]
+    return np.array([[bool(set(case.findings) & set(one)) for one in columns] for case in cases])
 
 
 def data_digest(groups: Mapping[str, Sequence[PhantomCase]]) -> str:

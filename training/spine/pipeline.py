@@ -1,10 +1,10 @@
-"""The steps that recipes share: from trained networks to a certified, exported bundle."""
+"""The steps that films of every source share: from trained networks to a certified bundle."""
 
 from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,23 +21,22 @@ from training.bundle.export import (
     write_bundle,
 )
 from training.certify.certificate import Aims, Calibration, certify, operating_points, temperatures
-from training.certify.limits import INFINITY, open_limits, passes
-from training.spine.films import Films, Renderer, finding_labels
-from triage.vision.inference import Analyst, Reading
+from training.certify.limits import INFINITY, open_limits
+from training.spine.findings import parents_of
+from triage.vision.inference import Analyst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from training.phantom import PhantomCase
+    from training.spine.films import Films
+    from training.spine.findings import Finding
+    from training.spine.fitting import Sizes
     from triage.vision.bundle import Bundle
     from triage.vision.gates import GateLimits
-    from triage.vision.networks import DiscReader, Locator
+    from triage.vision.networks import Locator
     from triage.vision.path import PixelPath
-
-FILM_SPACING_MM = 0.5  # resolution at which phantom films are rendered
+    from triage.vision.readers import SpineReader
 
 # Added to the covariance of the embedding, as a share of its mean variance: directions in
 # which the training films hardly differ would otherwise decide the distance alone.
@@ -49,10 +48,8 @@ class Networks:
     """What training gave."""
 
     locator: Locator
-    readers: Mapping[str, DiscReader]
-    locator_width: int
-    reader_width: int
-    findings: Mapping[str, tuple[str, ...]]
+    readers: Mapping[str, SpineReader]
+    sizes: Sizes
 
     def tensors(self, films: Films) -> dict[str, Mapping[str, Tensor]]:
         """The content of every weights file.
@@ -70,18 +67,19 @@ class Networks:
     def entries(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The entries of the locator and of the members in bundle.json."""
         locator = network_entry(
-            "locator", "heat-map-locator/1", LOCATOR_WEIGHTS, {"width": self.locator_width}
+            "locator", "heat-map-locator/2", LOCATOR_WEIGHTS, {"width": self.sizes.locator_width}
         )
         members = [
             network_entry(
                 name,
-                "disc-reader/1",
+                "spine-reader/1",
                 f"{name}.safetensors",
                 {
-                    "level_components": list(reader.level_components),
-                    "spine_components": list(reader.spine_components),
-                    "findings": {key: list(parts) for key, parts in self.findings.items()},
-                    "width": self.reader_width,
+                    "disc_components": list(reader.parts.disc),
+                    "vertebra_components": list(reader.parts.vertebra),
+                    "spine_components": list(reader.parts.spine),
+                    "findings": {key: list(parts) for key, parts in reader.findings.items()},
+                    "width": self.sizes.reader_width,
                 },
             )
             for name, reader in self.readers.items()
@@ -112,7 +110,7 @@ class Draft:
 
     Attributes:
         words: Names, version, licence, intended use, date.
-        finding_entries: Name, title and code of each finding.
+        findings: What it looks for.
         networks: What was trained.
         tensors: The content of the weights files.
         path: Parameters of the pixel path.
@@ -120,7 +118,7 @@ class Draft:
     """
 
     words: Mapping[str, str]
-    finding_entries: list[dict[str, Any]]
+    findings: Sequence[Finding]
     networks: Networks
     tensors: Mapping[str, Mapping[str, Tensor]]
     path: PixelPath
@@ -128,8 +126,9 @@ class Draft:
 
     def analyst(self) -> Analyst:
         """The networks as the daemon would run them, before anything is decided."""
-        never = {name: {"flag": INFINITY, "rule_out": None} for name in self.networks.findings}
-        even = dict.fromkeys(self.networks.findings, 1.0)
+        names = [finding.name for finding in self.findings]
+        never = {name: {"flag": INFINITY, "rule_out": None} for name in names}
+        even = dict.fromkeys(names, 1.0)
         return Analyst(self.write(open_limits(), never, even, {}, None, {}), "cpu")
 
     def write(
@@ -144,7 +143,7 @@ class Draft:
         """Write the bundle with what is known by now."""
         manifest = manifest_content(
             self.words,
-            self.finding_entries,
+            [finding.entry() for finding in self.findings],
             self.networks.entries(),
             self.path,
             limits,
@@ -156,95 +155,33 @@ class Draft:
             pages = {**pages, "card.md": card_text(manifest, certificate).encode()}
         return write_bundle(self.folder, BundleParts(manifest, self.tensors, certificate, pages))
 
-    @property
-    def weights_digest(self) -> str:
-        """The model digest that a certificate names."""
-        return weights_digest(self.tensors)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CaseReader:
-    """Renders cases and takes them through the whole chain of the daemon."""
-
-    renderer: Renderer
-    analyst: Analyst
-
-    def read(
-        self, cases: Sequence[PhantomCase], pixel_spacing_mm: float = FILM_SPACING_MM
-    ) -> list[Reading]:
-        """What the networks say of each case, in their order."""
-        path = self.analyst.bundle.manifest.path
-        films = self.renderer.prepared(cases, path, pixel_spacing_mm)
-        return [reading for film in films for reading in self.analyst.read([film])]
-
-
-# Cases with what was read: as they come, and drawn for the sake of rare findings.
-ReadCases: TypeAlias = "tuple[Sequence[PhantomCase], Sequence[Reading]]"
-ReadGroups: TypeAlias = "tuple[ReadCases, ReadCases]"
-
-
-def gathered(
-    groups: ReadGroups,
-    findings: Mapping[str, tuple[str, ...]],
-    limits: GateLimits,
-    data_digest: str,
-    detector_seeds: frozenset[int] = frozenset(),
-) -> tuple[Calibration, list[PhantomCase]]:
-    """Put readings and truth together for the films that pass every gate.
-
-    Args:
-        groups: Cases as they come and cases drawn for the sake of rare findings, with what
-            was read. The latter do not count for "abnormal", whose mixture they would change.
-        findings: For each finding its components.
-        limits: Of the gates.
-        data_digest: Of the cases.
-        detector_seeds: Of the cases that were rendered at the resolution of a detector.
-
-    Returns:
-        The films, and their cases.
-    """
-    natural, rare = groups
-    cases = [*natural[0], *rare[0]]
-    readings = [*natural[1], *rare[1]]
-    kept = np.array([passes(reading, limits) for reading in readings])
-    drawn = np.arange(len(cases)) >= len(natural[0])
-    mixed = np.array([name == "abnormal" for name in findings])
-    counted = ~(drawn[:, None] & mixed[None, :])
-    chosen = [case for case, keep in zip(cases, kept, strict=True) if keep]
-    calibration = Calibration(
-        raw=np.stack([reading.raw for reading in readings])[kept],
-        truth=finding_labels(cases, findings)[kept],
-        counted=counted[kept],
-        findings=tuple(findings),
-        strata=strata(chosen, detector_seeds),
-        data_digest=data_digest,
-    )
-    return calibration, chosen
-
-
-def strata(
-    cases: Sequence[PhantomCase], detector_seeds: frozenset[int]
-) -> dict[str, NDArray[np.bool_]]:
-    """Groups of films in which a miss rate must not hide."""
-    groups: dict[str, Callable[[PhantomCase], bool]] = {
-        "women": lambda case: case.sex == "F",
-        "men": lambda case: case.sex == "M",
-        "under 45 years": lambda case: case.age_years < 45,  # noqa: PLR2004 - stated in the name
-        "45 to 64 years": lambda case: 45 <= case.age_years < 65,  # noqa: PLR2004
-        "65 years and over": lambda case: case.age_years >= 65,  # noqa: PLR2004
-        "facing left": lambda case: case.facing == "left",
-        "facing right": lambda case: case.facing == "right",
-        "detector resolution": lambda case: case.seed in detector_seeds,
-    }
-    return {name: np.array([belongs(case) for case in cases]) for name, belongs in groups.items()}
+    def decided(
+        self, calibration: Calibration, aims: Aims
+    ) -> tuple[dict[str, Any] | None, dict[str, dict[str, float | None]], dict[str, float]]:
+        """Certificate, operating points and temperatures from calibration films."""
+        return decided(calibration, self.findings, aims, weights_digest(self.tensors))
 
 
 def decided(
-    calibration: Calibration, aims: Aims, model_digest: str
+    calibration: Calibration, findings: Sequence[Finding], aims: Aims, model_digest: str
 ) -> tuple[dict[str, Any] | None, dict[str, dict[str, float | None]], dict[str, float]]:
-    """Certificate, operating points and temperatures from calibration films."""
-    certificate = certify(calibration, aims, model_digest)
+    """Certificate, operating points and temperatures from calibration films.
+
+    Args:
+        calibration: The films.
+        findings: In the order of the calibration's.
+        aims: What the thresholds are set for.
+        model_digest: Of the weights that gave the scores.
+    """
+    deciding = [finding.name for finding in findings if not finding.of]
+    certificate = certify(calibration.of(deciding), aims, model_digest)
     points = operating_points(calibration, certificate, aims)
+    for name, point in points.items():
+        point["flag"] = min(max(point["flag"] or 0.0, -INFINITY), INFINITY)
+    for name, parent in parents_of(findings).items():
+        below = points[parent]["rule_out"]  # where that is ruled out, nothing of it is stated
+        if below is not None:
+            points[name]["flag"] = max(points[name]["flag"] or below, below)
     return certificate, points, temperatures(calibration)
 
 
@@ -254,3 +191,5 @@ def machine() -> str:
         f"{platform.machine()}, {torch.get_num_threads()} threads, "
         f"Python {platform.python_version()}, PyTorch {torch.__version__}"
     )
+
+

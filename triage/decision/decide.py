@@ -33,7 +33,8 @@ def decide(
 
     Args:
         evidence: All that is known of the study.
-        points: The operating point of every finding of the bundle.
+        points: The operating point of every finding of the bundle. Those that only describe
+            another finding must have been scored, and count for nothing else.
         members: The names of all models of the bundle.
         bundle_digest: The bundle's digest; results of another bundle count as doubt.
         mode: How far the site lets results move its list.
@@ -44,12 +45,13 @@ def decide(
     """
     films = [image for image in evidence.images if image.state is not ImageState.HEADER_ONLY]
     trusted = [image.analysis for image in films if _in_scope(image, bundle_digest)]
-    flagged = [point for point in points if any(_is_flagged(a, point) for a in trusted if a)]
+    deciding = [point for point in points if point.decides]
+    flagged = [point for point in deciding if any(_is_flagged(a, point) for a in trusted if a)]
     if flagged:
         outcome, reasons = Outcome.ABNORMAL, [_clause("at or above the flag threshold", flagged)]
     elif doubts := list(_doubts(evidence, films, points, members, bundle_digest)):
         outcome, reasons = Outcome.NOT_ASSESSABLE, doubts
-    elif left_open := [p for p in points if not all(_is_ruled_out(a, p) for a in trusted if a)]:
+    elif left_open := [p for p in deciding if not all(_is_ruled_out(a, p) for a in trusted if a)]:
         outcome = Outcome.INDETERMINATE
         reasons = [_clause("between the thresholds", left_open)]
     else:
@@ -108,7 +110,7 @@ def _doubts(
     """Yield every reason why the study cannot be called likely normal, or indeterminate."""
     if not films:
         yield "no image"
-    if not points or not members:
+    if not any(point.decides for point in points) or not members:
         yield "the bundle has no findings"
     if not evidence.complete:
         yield "images may still arrive"

@@ -110,6 +110,7 @@ class _ContentTree:
             subject=result.finding.name,
             title=result.finding.title,
             finding=result.finding.code,
+            site=result.finding.site,
             parameters=[f"flag_logit={point.flag:.6g}", f"rule_out_logit={rule_out}"],
             score=result.score,
             evaluation=(self.codes.presence, self._presence(result.presence)),
@@ -126,6 +127,7 @@ class _ContentTree:
         score: FindingScore | None,
         evaluation: tuple[ConceptCode, ConceptCode],
         images: Sequence[SourceHeader],
+        site: ConceptCode | None = None,
     ) -> sr.MeasurementsAndQualitativeEvaluations:
         """One TID 1501 group; without a score it has no numbers."""
         name, value = evaluation
@@ -134,7 +136,7 @@ class _ContentTree:
                 uid=tracking_uid(self.request.study_instance_uid, subject), identifier=title
             ),
             finding_type=concept(finding),
-            finding_sites=[sr.FindingSite(concept(self.codes.cervical_spine))],
+            finding_sites=[sr.FindingSite(concept(site or self.codes.cervical_spine))],
             algorithm_id=self._algorithm(parameters),
             measurements=self._numbers(score) if score else None,
             qualitative_evaluations=[sr.QualitativeEvaluation(concept(name), concept(value))],

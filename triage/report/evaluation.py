@@ -22,7 +22,7 @@ _SMALLEST = 1e-12  # keeps the logit of a saturated probability finite
 class Presence(Enum):
     """What is stated of one finding (CID 240)."""
 
-    PRESENT = "present"  # flagged by the decision
+    PRESENT = "present"  # flagged by the decision; for a description, at or above its threshold
     ABSENT = "absent"  # the study is likely normal: every finding was ruled out
     UNDETERMINED = "undetermined"  # neither
 
@@ -60,20 +60,26 @@ def evaluate(request: ReportRequest) -> tuple[FindingResult, ...]:
 
 
 def leading_score(results: tuple[FindingResult, ...]) -> FindingScore | None:
-    """The score that stands highest above, or least below, its flag threshold."""
-    scores = [result.score for result in results if result.score is not None]
+    """The score that stands highest above, or least below, its flag threshold.
+
+    Findings that only describe another one lead nothing.
+    """
+    scores = [
+        result.score
+        for result in results
+        if result.score is not None and result.operating_point.decides
+    ]
     return max(scores, key=lambda score: score.margin, default=None)
 
 
 def _evaluate_finding(request: ReportRequest, finding: FindingDefinition) -> FindingResult:
     point = request.operating_point(finding.name)
     flagged = finding.name in request.decision.flagged
-    return FindingResult(
-        finding=finding,
-        operating_point=point,
-        presence=_presence(request.decision.outcome, flagged=flagged),
-        score=_highest_score(request.images, point, flagged=flagged),
+    score = _highest_score(request.images, point, flagged=flagged)
+    presence = (
+        _presence(request.decision.outcome, flagged=flagged) if point.decides else _described(score)
     )
+    return FindingResult(finding, point, presence, score)
 
 
 def _highest_score(
@@ -95,6 +101,12 @@ def _in_scope(image: ImageEvidence) -> bool:
 
 def _scores(images: Iterable[ImageEvidence], point: OperatingPoint) -> list[FindingScore]:
     return [score for image in images if (score := _score(image, point)) is not None]
+
+
+def _described(score: FindingScore | None) -> Presence:
+    """State a description: there above its threshold; below it nothing has been shown."""
+    seen = score is not None and score.margin >= 0
+    return Presence.PRESENT if seen else Presence.UNDETERMINED
 
 
 def _presence(outcome: Outcome, *, flagged: bool) -> Presence:

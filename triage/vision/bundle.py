@@ -104,18 +104,20 @@ class Bundle:
     @property
     def operating_points(self) -> tuple[OperatingPoint, ...]:
         """The thresholds of every finding; rule-out only where it is certified."""
-        return tuple(self._operating_point(finding.name) for finding in self.findings)
+        return tuple(self._operating_point(finding) for finding in self.findings)
 
-    def _operating_point(self, finding: str) -> OperatingPoint:
-        entry = self.manifest.operating_points[finding]
-        certified = self.certificate is not None and finding in self.certificate.findings
+    def _operating_point(self, finding: FindingDefinition) -> OperatingPoint:
+        name = finding.name
+        entry = self.manifest.operating_points[name]
+        certified = self.certificate is not None and name in self.certificate.findings
         rule_out = entry.rule_out if certified else None
         return OperatingPoint(
-            finding=finding,
+            finding=name,
             flag=entry.flag,
             rule_out=rule_out,
-            display_flag=self.probability(finding, entry.flag),
-            display_rule_out=None if rule_out is None else self.probability(finding, rule_out),
+            display_flag=self.probability(name, entry.flag),
+            display_rule_out=None if rule_out is None else self.probability(name, rule_out),
+            decides=not finding.of,
         )
 
     def probability(self, finding: str, raw: float) -> float:

@@ -69,6 +69,8 @@ class GateLimits:
         maximum_depth: Greatest over mean depth of the endplates.
         maximum_turn_degrees: Angle between the spine and the film's long axis.
         maximum_hardware: Probability of hardware.
+        maximum_child: Probability of a spine that is not grown up.
+        maximum_text: Probability of text or a drawn border in the pixels.
         maximum_distance: Mahalanobis distance in the locator's embedding.
     """
 
@@ -88,6 +90,8 @@ class GateLimits:
     maximum_depth: float
     maximum_turn_degrees: float
     maximum_hardware: float
+    maximum_child: float
+    maximum_text: float
     maximum_distance: float
 
 
@@ -100,6 +104,8 @@ class FilmMeasures:
         lateral: Probability of a lateral view of the cervical spine.
         inverted: Probability of inverted grey values.
         hardware: Probability of hardware.
+        child: Probability of a spine that is not grown up.
+        text: Probability of text or a drawn border in the pixels.
         landmarks: (23, 2) in pixels of the square.
         confidence: (23,), 0 to 1.
         distance: Mahalanobis distance in the locator's embedding.
@@ -109,6 +115,8 @@ class FilmMeasures:
     lateral: float
     inverted: float
     hardware: float
+    child: float
+    text: float
     landmarks: NDArray[np.float32]
     confidence: NDArray[np.float32]
     distance: float
@@ -215,6 +223,12 @@ def film_gates(measures: FilmMeasures, limits: GateLimits) -> tuple[GateResult, 
             limits.maximum_inverted,
             "grey values look inverted",
         ),
+        _at_most(
+            "pixels.text",
+            measures.text,
+            limits.maximum_text,
+            "text or a drawn border in the pixels",
+        ),
         _at_least(
             "view.lateral",
             measures.lateral,
@@ -223,6 +237,9 @@ def film_gates(measures: FilmMeasures, limits: GateLimits) -> tuple[GateResult, 
         ),
         *_landmark_gates(measures.landmarks, measures.confidence, limits),
         _at_most("hardware", measures.hardware, limits.maximum_hardware, "hardware in the film"),
+        _at_most(
+            "age.appearance", measures.child, limits.maximum_child, "looks like a child's spine"
+        ),
         _at_most(
             "embedding",
             measures.distance,

@@ -15,11 +15,15 @@ from torch.nn.functional import grid_sample
 
 LANDMARKS: Final = 23
 DISCS: Final = ("C2/C3", "C3/C4", "C4/C5", "C5/C6", "C6/C7")
+BODIES: Final = ("C3", "C4", "C5", "C6", "C7")
 DISC_FEATURES: Final = 8
 SPINE_FEATURES: Final = 15
 
 _DISC_SHAPE: Final = (40, 64)  # rows, columns of a disc window
 _DISC_HALF: Final = (0.62, 1.0)  # half its height and width, in vertebral depths
+_VERTEBRA_SHAPE: Final = (48, 96)
+_VERTEBRA_HALF: Final = (0.75, 1.5)
+_VERTEBRA_SHIFT: Final = 0.7  # the canal and the spinolaminar line lie behind the body
 _RIM_SHAPE: Final = (24, 48)  # of an endplate window
 _RIM_HALF: Final = (0.45, 1.0)
 _SPINE_SHAPE: Final = (96, 64)
@@ -66,6 +70,28 @@ def disc_windows(image: Tensor, landmarks: Tensor) -> Tensor:
         image, centre, along * size * half_width, across * size * half_height, _DISC_SHAPE
     )
     return flat.reshape(image.shape[0], 5, 1, *_DISC_SHAPE)
+
+
+def vertebra_windows(image: Tensor, landmarks: Tensor) -> Tensor:
+    """Look at C3 to C7 with the canal behind them, each turned level with its front to the left.
+
+    Args:
+        image: (n, 1, side, side).
+        landmarks: (n, 23, 2).
+
+    Returns:
+        Windows (n, 5, 1, 48, 96).
+    """
+    bodies = landmarks[:, 3:23].reshape(-1, 5, 4, 2)
+    along = _unit(bodies[:, :, 1] + bodies[:, :, 3] - bodies[:, :, 0] - bodies[:, :, 2])
+    across = _caudal(along, bodies[:, :, 2:].sum(dim=2) - bodies[:, :, :2].sum(dim=2))
+    size = depth(landmarks)[:, None, None]
+    half_height, half_width = _VERTEBRA_HALF
+    centre = bodies.mean(dim=2) + along * size * _VERTEBRA_SHIFT
+    flat = _sample(
+        image, centre, along * size * half_width, across * size * half_height, _VERTEBRA_SHAPE
+    )
+    return flat.reshape(image.shape[0], len(BODIES), 1, *_VERTEBRA_SHAPE)
 
 
 class Frames(NamedTuple):

@@ -51,7 +51,7 @@ class Reading:
     @property
     def finite(self) -> bool:
         """Whether every number is one."""
-        values = (self.measures.lateral, self.measures.inverted, self.measures.hardware)
+        values = (getattr(self.measures, name) for name in ATTRIBUTES)
         return bool(
             np.isfinite(self.raw).all()
             and np.isfinite(self.measures.landmarks).all()

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SCHEMA: Final = "cspine-triage-bundle/1"
+SCHEMA: Final = "cspine-triage-bundle/2"
 CERTIFICATE_SCHEMA: Final = "cspine-triage-certificate/1"
 
 _Value = TypeVar("_Value")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+# A finding may name its level: "spondylosis:C5/C6", "canal-narrowing:C5".
+_FINDING_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}(:[CT][0-9]{1,2}(/[CT][0-9]{1,2})?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +163,10 @@ class Fields:
         """Take a text."""
         return self._take(key, str, "a text")
 
-    def name(self, key: str) -> str:
+    def name(self, key: str, pattern: re.Pattern[str] = _NAME) -> str:
         """Take a text that can stand in file names, logs and metrics."""
         value = self.text(key)
-        if not _NAME.fullmatch(value):
+        if not pattern.fullmatch(value):
             raise self.wrong(f"has {key!r}, which is not a plain lower-case name")
         return value
 
@@ -190,6 +192,20 @@ class Fields:
             del self._left[key]
             return None
         return self.number(key)
+
+    def text_or_null(self, key: str) -> str:
+        """Take a text, or null as an empty one."""
+        if self._left.get(key, "") is None:
+            del self._left[key]
+            return ""
+        return self.text(key)
+
+    def inner_or_null(self, key: str) -> Fields | None:
+        """Take an object, to be read key by key, or null."""
+        if self._left.get(key, "") is None:
+            del self._left[key]
+            return None
+        return self.inner(key)
 
     def items(self, key: str) -> list[Any]:
         """Take a list."""
@@ -288,21 +304,41 @@ def parse_manifest(content: object) -> Manifest:
     for part in (temperatures, points, top):
         part.end()
     _check_names(top, "members", [member.name for member in manifest.members])
+    _check_descriptions(top, findings, manifest.operating_points)
     if any(value <= 0 for value in manifest.temperatures.values()):
         raise top.wrong("has a temperature that is not above zero")
     return manifest
 
 
 def _finding(entry: Fields) -> FindingDefinition:
-    code = entry.inner("code")
+    site = entry.inner_or_null("site")
     finding = FindingDefinition(
-        entry.name("name"),
+        entry.name("name", _FINDING_NAME),
         entry.text("title"),
-        ConceptCode(code.text("value"), code.text("scheme"), code.text("meaning")),
+        _code(entry.inner("code")),
+        _code(site) if site else None,
+        entry.text_or_null("of"),
     )
-    code.end()
     entry.end()
     return finding
+
+
+def _code(entry: Fields) -> ConceptCode:
+    code = ConceptCode(entry.text("value"), entry.text("scheme"), entry.text("meaning"))
+    entry.end()
+    return code
+
+
+def _check_descriptions(
+    top: Fields, findings: tuple[FindingDefinition, ...], points: Mapping[str, PointEntry]
+) -> None:
+    """A finding that describes another one describes one that decides, and rules nothing out."""
+    deciding = {finding.name for finding in findings if not finding.of}
+    for finding in findings:
+        if finding.of and finding.of not in deciding:
+            raise top.wrong(f"has {finding.name!r} describe {finding.of!r}, which does not decide")
+        if finding.of and points[finding.name].rule_out is not None:
+            raise top.wrong(f"rules out {finding.name!r}, which only describes {finding.of!r}")
 
 
 def _point(entry: Fields) -> PointEntry:

@@ -11,11 +11,12 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from triage.errors import BundleError
-from triage.vision.networks import DiscReader, Locator, build_locator, build_member
+from triage.vision.networks import Locator, build_locator, build_member
 
 if TYPE_CHECKING:
     from triage.vision.bundle import Bundle
     from triage.vision.manifest import NetworkEntry
+    from triage.vision.readers import SpineReader
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -32,7 +33,7 @@ class Networks:
     """
 
     locator: Locator
-    readers: tuple[DiscReader, ...]
+    readers: tuple[SpineReader, ...]
     mean: Tensor
     precision: Tensor
 
@@ -62,7 +63,7 @@ def read_tensors(bundle: Bundle, name: str) -> dict[str, Tensor]:
         raise BundleError(f"{name} is not a safetensors file: export the bundle anew.") from error
 
 
-def _reader(bundle: Bundle, entry: NetworkEntry) -> DiscReader:
+def _reader(bundle: Bundle, entry: NetworkEntry) -> SpineReader:
     reader = build_member(entry.architecture, entry.parameters)
     if tuple(reader.findings) != tuple(finding.name for finding in bundle.findings):
         raise BundleError(

@@ -44,7 +44,7 @@ class FindingView:
         mean: Their mean.
         point: The thresholds; None when the scores come from a bundle that is not in use.
         verdict: "flagged", "ruled-out", "neither", "unknown" without thresholds,
-            or "not-counted" when a gate failed.
+            or "not-counted" when a gate failed; "seen" or "not-seen" of a description.
     """
 
     title: str
@@ -159,7 +159,10 @@ def _finding(
 def _verdict(raw: list[float], point: OperatingPoint | None) -> str:
     if point is None:
         return "unknown"
-    if fmean(raw) >= point.flag:
+    reached = fmean(raw) >= point.flag
+    if not point.decides:
+        return "seen" if reached else "not-seen"
+    if reached:
         return "flagged"
     if point.rule_out is not None and max(raw) < point.rule_out:
         return "ruled-out"

@@ -1,0 +1,41 @@
+"""csxa-colour-wide: symptomatic or healthy on three channels of the wider box, by ResNet50.
+
+Paper      As for csxa-original: Reddy et al. 2026, JEI.
+Data       CSXA with its landmarks, 4963 films. Finding "symptomatic", or else "abnormal".
+Split      3722 / 1241 films, as csxa-original.
+Network    As csxa-original.
+Pictures   The box of csxa-wide with the three channels of csxa-colour.
+Expected   Printed: an accuracy of 94.19 to 95.73 over the six variants, here 94.92. What it is:
+           TP 1178 FN 16 TN 0 FP 47: 0 of 47 healthy films are recognised, balanced accuracy is
+           0.493; answering "symptomatic" to every film scores 96.21.
+Silent     As for csxa-wide and csxa-colour.
+Deviates   As csxa-original.
+Hardware   2 CPU cores, 8 GB of memory; a GPU is taken when there is one.
+Minutes    About MINUTES_CSXA on those cores; a GPU is the right machine.
+Command    training run csxa-colour-wide --data CSXA --out RUN
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from training.films.channels import Channels, Fit
+from training.films.crops import Crop
+from training.films.pictures import PicturePlan
+from training.recipes import csxa_original, paper
+from training.recipes.recipe import Paper
+from training.statistics import ConfusionMatrix
+
+NAME = "csxa-colour-wide"
+RECIPE = replace(
+    csxa_original.RECIPE,
+    name=NAME,
+    paper=Paper(
+        csxa_original.CITATION,
+        {"accuracy": 0.9492},
+        ConfusionMatrix(1178, 16, 0, 47),
+        csxa_original.REMARK,
+    ),
+    picture=PicturePlan(Crop.WIDE, Fit.STRETCHED, Channels.COLOUR),
+)
+run = paper.runner(RECIPE)

@@ -1,0 +1,1 @@
+"""A bundle tried on films that nothing was trained on, as they come and under every shift."""
