@@ -43,7 +43,7 @@ def test_png_films_come_with_their_truth(phantom, tmp_path):
     rows = truth(folder)
     assert len(rows) == 6
     assert sum(int(row["abnormal"]) for row in rows) == 3
-    assert {path.name for path in folder.glob("*.png")} == {row["file"] for row in rows}
+    assert {path.name for path in folder.glob("0*.png")} == {row["file"] for row in rows}
     row = rows[0]
     film = render(draw_case(int(row["seed"]), abnormal=row["abnormal"] == "1"))
     read = np.asarray(Image.open(folder / row["file"]))
