@@ -20,7 +20,7 @@ the whole chain: the locator's landmarks, the highest logit of the three.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from training.bundle.plots import loss_plot, roc_plot, score_plot
 from training.certify.certificate import Aims
