@@ -90,9 +90,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         help="a state_dict of torchvision's network (.pth, .pt, .safetensors) to begin with; "
         f"{IMAGENET!r} takes torchvision's own, from its cache or its server (default)",
     )
-    begin.add_argument(
-        "--from-scratch", action="store_true", help="begin with weights by chance"
-    )
+    begin.add_argument("--from-scratch", action="store_true", help="begin with weights by chance")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...")
     parser.add_argument(
         "--reversed-channels",

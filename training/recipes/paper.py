@@ -178,9 +178,7 @@ def _measured(
     run = figures(found[_TEST], parts[_TEST].present)
     baselines: dict[str, Figures | str] = {
         name: one if isinstance(one, str) else figures(one, parts[_TEST].present)
-        for name, one in baseline_scores(
-            chosen.parts[_TRAIN], parts[_TRAIN].present, test
-        ).items()
+        for name, one in baseline_scores(chosen.parts[_TRAIN], parts[_TRAIN].present, test).items()
     }
     write_splits(options.out / SPLIT_FILE, chosen.parts)
     write_predictions(options.out / PREDICTIONS, _predictions(chosen, found))
@@ -193,9 +191,7 @@ def _measured(
     stages.say(recipe.paper.remark)
 
 
-def _predictions(
-    chosen: ChosenFilms, found: Mapping[str, NDArray[np.float64]]
-) -> list[Prediction]:
+def _predictions(chosen: ChosenFilms, found: Mapping[str, NDArray[np.float64]]) -> list[Prediction]:
     return [
         Prediction(
             film=film.film,

@@ -32,7 +32,11 @@ def finding_figures(
         test: Films that passed every gate; nothing was trained, stopped or set on them.
         points: Thresholds, as in bundle.json.
     """
-    return {name: _figures(test, column, points[name]) for column, name in enumerate(test.findings)}
+    return {
+        name: _figures(test, column, points[name])
+        for column, name in enumerate(test.findings)
+        if test.positives(column).any() and test.negatives(column).any()
+    }
 
 
 def _figures(test: Calibration, column: int, point: Mapping[str, float | None]) -> dict[str, Any]:
@@ -58,19 +62,29 @@ def _figures(test: Calibration, column: int, point: Mapping[str, float | None]) 
 
 
 def study_figures(
-    test: Calibration, points: Mapping[str, Mapping[str, float | None]]
+    test: Calibration,
+    points: Mapping[str, Mapping[str, float | None]],
+    deciding: Sequence[str],
 ) -> dict[str, Any]:
-    """What happens to whole films as they come: likely normal only when all is ruled out."""
-    limits = [points[name]["rule_out"] for name in test.findings]
-    column = test.findings.index("abnormal")
-    lowered = ruled_out(test.raw, limits)
+    """What happens to whole films as they come: likely normal only when all is ruled out.
+
+    Args:
+        test: See `finding_figures`.
+        points: Likewise.
+        deciding: The findings that must be ruled out.
+    """
+    columns = [test.findings.index(name) for name in deciding]
+    lowered = ruled_out(test.raw[:, :, columns], [points[name]["rule_out"] for name in deciding])
+    abnormal = test.findings.index("abnormal")
     return {
-        "abnormal_called_likely_normal": _listed(_share(lowered[test.positives(column)])),
-        "normal_called_likely_normal": _listed(_share(lowered[test.negatives(column)])),
+        "abnormal_called_likely_normal": _listed(_share(lowered[test.positives(abnormal)])),
+        "normal_called_likely_normal": _listed(_share(lowered[test.negatives(abnormal)])),
     }
 
 
 def _share(flags: Flags) -> Interval:
+    if not len(flags):
+        return Interval(0.0, 0.0, 1.0)
     return clopper_pearson(int(flags.sum()), len(flags))
 
 

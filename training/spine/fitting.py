@@ -46,6 +46,16 @@ class Sizes:
     members: int = 3
     jitter_pixels: float = 4.0
 
+    def scaled(self, share: float) -> Sizes:
+        """Fewer epochs, for a quick run."""
+        return replace(
+            self,
+            **{
+                name: max(int(getattr(self, name) * share**0.5), 2)
+                for name in ("locator_epochs", "corner_epochs", "reader_epochs")
+            },
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitter:
@@ -114,13 +124,13 @@ class Fitter:
             components.disc, components.vertebra, components.spine, findings, sizes.reader_width
         ).to(memory_format=torch.channels_last)
         task = ReaderTask(network, films, tuning, sizes.jitter_pixels, self.pace)
-        settings = LoopSettings(
-            sizes.reader_epochs, batch=_PATCH_BATCH, seed=self.seed + number
-        )
+        settings = LoopSettings(sizes.reader_epochs, batch=_PATCH_BATCH, seed=self.seed + number)
         self._fit(task, f"reader-{number}", settings)
         return network
 
-    def _fit(self, task: LocatorTask | CornerTask | ReaderTask, name: str, settings: LoopSettings) -> None:
+    def _fit(
+        self, task: LocatorTask | CornerTask | ReaderTask, name: str, settings: LoopSettings
+    ) -> None:
         full = replace(settings, gradient_clip=_GRADIENT_CLIP)
         self.histories[name] = fit(
             task,
