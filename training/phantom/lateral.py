@@ -8,8 +8,9 @@ import numpy as np
 
 from training.phantom.axis import draw_cervical_spine
 from training.phantom.canvas import Canvas, Map, Points, soften, texture
-from training.phantom.extras import draw_plate
+from training.phantom.degrade import amount_of
 from training.phantom.head import draw_head, draw_throat, skull_floor
+from training.phantom.metal import draw_hardware, draw_ornaments
 from training.phantom.skeleton import build_chain, keypoints_mm, move_chain
 from training.phantom.softtissue import draw_airway, soft_tissue
 from training.phantom.values import Degradation
@@ -41,8 +42,9 @@ def draw_lateral(canvas: Canvas, case: PhantomCase, rng: Generator) -> tuple[Map
         _C5_PLACE[0] * WIDTH_MM + rng.normal(0, 7),
         _C5_PLACE[1] * HEIGHT_MM + rng.normal(0, 6),
     ]
-    if Degradation.CROPPED in case.degradations:
-        place[1] = HEIGHT_MM - chain[4].centre[1] + rng.uniform(0, 8)
+    if (cut_off := amount_of(case, Degradation.CROPPED)) is not None:
+        lowest = chain[5].place(chain[5].corners)[:, 1].max()
+        place[1] = HEIGHT_MM - lowest + cut_off
     chain = move_chain(chain, (place[0], place[1]))
     size = 0.68 + 0.32 * min(1.0, case.age_years / 18)
     floor = skull_floor(chain[0].centre, size, rng)
@@ -52,7 +54,9 @@ def draw_lateral(canvas: Canvas, case: PhantomCase, rng: Generator) -> tuple[Map
     draw_throat(canvas, chain, case.age_years, rng)
     draw_cervical_spine(canvas, chain, case.spine, rng)
     if case.hardware:
-        draw_plate(canvas, chain, rng)
+        draw_hardware(canvas, chain, rng)
+    else:
+        draw_ornaments(canvas, chain, rng)
     return path, keypoints_mm(chain)
 
 

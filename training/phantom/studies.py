@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
+import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     UID,
@@ -21,18 +22,20 @@ from pydicom.uid import (
 )
 
 from training.phantom.films import render
-from training.phantom.values import HIGHEST_PIXEL, Film, PhantomCase, View
+from training.phantom.projections import PROJECTIONS, Coded, Projection
+from training.phantom.sites import Origin, origin_of
+from training.phantom.values import HIGHEST_PIXEL, Degradation, Film, PhantomCase, View
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from training.phantom.people import Patient
 
 _NAMESPACE = UUID("3c5c7d52-6df6-5c5e-9f0e-6a39f0a4b7d1")
+_STREAM = 14  # of the random numbers of a case
 
 
 class Syntax(Enum):
@@ -72,41 +75,6 @@ class StudyPlan:
     truncated: bool = False
     pixel_spacing_mm: float = 0.2
     first_instance: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Projection:
-    """What a header says of a projection."""
-
-    body_part: str
-    view_position: str
-    view_code: tuple[str, str]  # SNOMED CT, CID 4010
-    orientation: tuple[str, str]
-    procedure: tuple[str, str]
-    study_description: str
-    series_description: str
-
-
-_CSPINE_CODE = ("122494005", "Cervical spine")
-_CHEST_CODE = ("816094009", "Chest")
-_PROJECTIONS = {
-    View.LATERAL: _Projection(
-        "CSPINE", "LL", ("399067008", "lateral"), ("P", "F"),
-        ("XCSP1", "XR cervical spine"), "XR CERVICAL SPINE", "C-SPINE LAT",
-    ),
-    View.AP: _Projection(
-        "CSPINE", "AP", ("399348003", "antero-posterior"), ("L", "F"),
-        ("XCSP1", "XR cervical spine"), "XR CERVICAL SPINE", "C-SPINE AP",
-    ),
-    View.ODONTOID: _Projection(
-        "CSPINE", "AP", ("399348003", "antero-posterior"), ("L", "F"),
-        ("XCSP1", "XR cervical spine"), "XR CERVICAL SPINE", "DENS OPEN MOUTH",
-    ),
-    View.CHEST: _Projection(
-        "CHEST", "PA", ("272479007", "postero-anterior"), ("L", "F"),
-        ("XCHE1", "XR chest"), "XR CHEST", "CHEST PA",
-    ),
-}  # fmt: skip
 
 
 def study_uid(seed: int) -> str:
@@ -152,10 +120,12 @@ def image_dataset(film: Film, study: StudyPlan, number: int = 1) -> Dataset:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    projection = _PROJECTIONS[film.case.view]
+    projection, origin = PROJECTIONS[film.case.view], origin_of(film.case)
     _add_patient_and_study(dataset, study, projection)
-    _add_series_and_equipment(dataset, study, projection, film)
-    _add_image(dataset, study, film, number)
+    _add_series(dataset, study, projection, film)
+    _add_equipment(dataset, study, origin)
+    _add_image(dataset, study, projection, film, number)
+    _add_acquisition(dataset, study, projection, film)
     if study.modality == "DX":
         _add_dx(dataset, study, projection, film)
     _add_pixels(dataset, film.pixels, study)
@@ -169,13 +139,14 @@ def _uid(*parts: object) -> str:
     return f"2.25.{uuid5(_NAMESPACE, '/'.join(map(str, parts))).int}"
 
 
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
+def _code(coded: Coded, scheme: str = "SCT") -> Dataset:
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    item.CodeValue, item.CodingSchemeDesignator = coded.value, scheme
+    item.CodeMeaning = coded.meaning
     return item
 
 
-def _add_patient_and_study(dataset: Dataset, study: StudyPlan, projection: _Projection) -> None:
+def _add_patient_and_study(dataset: Dataset, study: StudyPlan, projection: Projection) -> None:
     if not study.patient.name.isascii():
         dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.PatientName = study.patient.name
@@ -193,30 +164,42 @@ def _add_patient_and_study(dataset: Dataset, study: StudyPlan, projection: _Proj
         dataset.RequestedProcedurePriority = study.order_priority
 
 
-def _add_series_and_equipment(
-    dataset: Dataset, study: StudyPlan, projection: _Projection, film: Film
-) -> None:
+def _facing_right(film: Film) -> int:
+    """Return 1 for a patient who faces right, the place of what a header then says."""
+    return int(film.case.facing == "right")
+
+
+def _side(film: Film) -> str:
+    """Return the side of a part that people have two of; empty for the others."""
+    return ("L", "R")[_facing_right(film)] if film.case.view is View.HAND else ""
+
+
+def _add_series(dataset: Dataset, study: StudyPlan, projection: Projection, film: Film) -> None:
     dataset.Modality = study.modality
     dataset.SeriesInstanceUID = _uid("series", study.seed, film.case.view.value)
     dataset.SeriesNumber = list(View).index(film.case.view) + 1
     dataset.SeriesDescription = projection.series_description
     dataset.BodyPartExamined = projection.body_part
-    dataset.ViewPosition = projection.view_position
-    dataset.Manufacturer = "cspine-triage phantom"
-    dataset.InstitutionName = "Phantom Hospital"
-    if study.modality == "CR":
-        dataset.PlateID = "P1"
-        return
-    dataset.ManufacturerModelName = "Phantom DX"
-    dataset.DeviceSerialNumber = "1"
-    dataset.SoftwareVersions = "1"
-    value, meaning = projection.procedure
-    dataset.ProcedureCodeSequence = [_code(value, "99PHANTOM", meaning)]
-    years = int((study.taken_at.date() - study.patient.birth_date).days / 365.25)
-    dataset.PatientAge = f"{years:03d}Y"
+    dataset.ViewPosition = projection.view_positions[_facing_right(film)]
 
 
-def _add_image(dataset: Dataset, study: StudyPlan, film: Film, number: int) -> None:
+def _add_equipment(dataset: Dataset, study: StudyPlan, origin: Origin) -> None:
+    """Name the machine; a maker whose machine is of the other kind has one of this kind too."""
+    machine = origin.machine
+    model = machine.model
+    if machine.modality != study.modality:
+        model = f"{machine.model.split()[0]} {study.modality}"
+    dataset.Manufacturer = machine.manufacturer
+    dataset.ManufacturerModelName = model
+    dataset.InstitutionName = origin.site.name
+    dataset.StationName = f"{study.modality}{len(origin.site.name) % 7 + 1}"
+    dataset.SoftwareVersions = machine.software
+    dataset.DeviceSerialNumber = f"{1000 + sum(map(ord, origin.site.name + model)) % 9000}"
+
+
+def _add_image(
+    dataset: Dataset, study: StudyPlan, projection: Projection, film: Film, number: int
+) -> None:
     dataset.SOPClassUID = (
         DigitalXRayImageStorageForPresentation
         if study.modality == "DX"
@@ -230,34 +213,70 @@ def _add_image(dataset: Dataset, study: StudyPlan, film: Film, number: int) -> N
     for stem in ("Acquisition", "Content"):
         setattr(dataset, f"{stem}Date", dataset.StudyDate)
         setattr(dataset, f"{stem}Time", dataset.StudyTime)
-    orientation = list(_PROJECTIONS[film.case.view].orientation)
-    if film.case.facing == "right" and film.case.view is View.LATERAL:
-        orientation[0] = "A"
-    dataset.PatientOrientation = orientation
-    dataset.BurnedInAnnotation = "NO"
-    dataset.ImagerPixelSpacing = [f"{film.pixel_spacing_mm:.4g}"] * 2
+    dataset.PatientOrientation = list(projection.orientations[_facing_right(film)])
+    written_over = Degradation.BURNED_IN in film.case.degradations
+    dataset.BurnedInAnnotation = "YES" if written_over else "NO"
     dataset.WindowCenter, dataset.WindowWidth = "2048", "4096"
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "0", "1", "US"
     dataset.ImageComments = "Phantom image, not of a person"
 
 
-def _add_dx(dataset: Dataset, study: StudyPlan, projection: _Projection, film: Film) -> None:
+def _add_acquisition(
+    dataset: Dataset, study: StudyPlan, projection: Projection, film: Film
+) -> None:
+    """Add how the film was exposed; the figures follow from the seed of the case.
+
+    Imager Pixel Spacing is that of the detector. Machines that know the magnification give
+    Pixel Spacing in the patient too (PS3.3 10.7.1).
+    """
+    origin = origin_of(film.case)
+    rng = np.random.default_rng((film.case.seed, _STREAM))
+    distance = projection.distance_mm or origin.site.distance_mm
+    exposure = projection.milliampere_seconds * rng.lognormal(0, 0.2)
+    dataset.KVP = str(projection.kilovolts + int(rng.integers(-3, 4)))
+    dataset.XRayTubeCurrent = origin.machine.tube
+    dataset.ExposureTime = max(1, round(exposure / origin.machine.tube * 1000))
+    dataset.Exposure = max(1, round(exposure))
+    dataset.DistanceSourceToDetector = str(distance)
+    to_patient = round(distance / projection.magnification)
+    dataset.DistanceSourceToPatient = str(to_patient)
+    dataset.ImagerPixelSpacing = [f"{film.pixel_spacing_mm:.4g}"] * 2
+    if study.modality == "CR":
+        if side := _side(film):
+            dataset.Laterality = side
+        dataset.PlateID = f"P{rng.integers(1, 40)}"
+        dataset.CassetteSize = "24CMX30CM"
+        dataset.RelativeXRayExposure = int(rng.integers(180, 420))
+        return
+    dataset.EstimatedRadiographicMagnificationFactor = f"{distance / to_patient:.6g}"
+    dataset.Grid = projection.grid
+    if origin.machine.calibrated:
+        spacing = film.pixel_spacing_mm / projection.magnification
+        dataset.PixelSpacing = [f"{spacing:.4g}"] * 2
+        dataset.PixelSpacingCalibrationType = "GEOMETRY"
+        dataset.PixelSpacingCalibrationDescription = "Magnification of the middle of the part"
+
+
+def _add_dx(dataset: Dataset, study: StudyPlan, projection: Projection, film: Film) -> None:
     """Add what the DX modules ask for (PS3.3 C.8.11)."""
-    region = _CHEST_CODE if film.case.view is View.CHEST else _CSPINE_CODE
+    machine = origin_of(film.case).machine
+    code, meaning = projection.procedure
+    years = int((study.taken_at.date() - study.patient.birth_date).days / 365.25)
+    dataset.ProcedureCodeSequence = [_code(Coded(code, meaning), "99PHANTOM")]
+    dataset.PatientAge = f"{years:03d}Y"
     dataset.PresentationIntentType = "FOR PRESENTATION"
-    dataset.AnatomicRegionSequence = [_code(region[0], "SCT", region[1])]
-    dataset.ViewCodeSequence = [_code(projection.view_code[0], "SCT", projection.view_code[1])]
+    dataset.AnatomicRegionSequence = [_code(projection.region)]
+    dataset.ViewCodeSequence = [_code(projection.views[_facing_right(film)])]
     dataset.SeriesDate, dataset.SeriesTime = dataset.StudyDate, dataset.StudyTime
     dataset.PositionerType = "NONE"
-    dataset.DetectorType = "DIRECT"
-    dataset.ImageLaterality = "U"
+    dataset.DetectorType = machine.detector or "STORAGE"
+    dataset.FieldOfViewShape = "RECTANGLE"
+    dataset.ImageLaterality = _side(film) or "U"
     dataset.PixelIntensityRelationship = "LOG"
     dataset.PixelIntensityRelationshipSign = 1
     dataset.LossyImageCompression = "00"
     dataset.AcquisitionContextSequence = []
     dataset.PresentationLUTShape = "INVERSE" if study.monochrome1 else "IDENTITY"
-    dataset.KVP = "70"
-    dataset.DistanceSourceToDetector = "1500"
 
 
 def _add_pixels(dataset: Dataset, pixels: NDArray[np.uint16], study: StudyPlan) -> None:
