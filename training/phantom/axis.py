@@ -133,12 +133,12 @@ def _draw_c1(canvas: Canvas, axis: Vertebra, turn_mm: float, rng: Generator) -> 
 def _draw_thoracic(canvas: Canvas, c7: Vertebra, spine: Spine, rng: Generator) -> None:
     above = c7
     for step in (1, 2):
-        tilt = above.tilt_degrees + 6.0
+        tilt = above.tilt_degrees + 7.0
         floor = above.place(above.corners)[2:].mean(axis=0)
-        down = np.array([np.sin(np.radians(tilt)), np.cos(np.radians(tilt))])
+        down = np.array([np.sin(np.radians(tilt - 6.0)), np.cos(np.radians(tilt - 6.0))])
         centre = floor + down * (4.5 + 0.53 * above.height)
         below = Vertebra(
-            f"T{step}", centre, tilt, above.depth * 1.02, above.height, above.height * 1.06
+            f"T{step}", centre, tilt, 6.0, above.depth * 1.02, above.height, above.height * 1.06
         )
         draw_spinous(canvas, below, spine, 5, rng)
         draw_pillars(canvas, below, 1.0)
