@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from training.commands import (
     certify,
     export,
+    papers,
     phantom,
     trial,
 )
@@ -24,7 +25,15 @@ from triage.errors import TriageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (list_recipes, phantom, run_recipe, certify, trial, export)
+_COMMANDS = (
+    list_recipes,
+    phantom,
+    run_recipe,
+    certify,
+    trial,
+    export,
+    papers,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

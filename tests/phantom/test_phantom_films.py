@@ -179,7 +179,10 @@ def test_hardware_of_every_kind_is_brighter_than_the_bone_it_sits_in(cases):
     """Around the spine a film with hardware has a bright patch that the same film without lacks."""
     for case in cases(12, first_seed=60, abnormal=False, hardware=True):
         fixed, plain = render(case), render(replace(case, hardware=False))
-        low, high = plain.keypoints.min(axis=0) - 12, plain.keypoints.max(axis=0) + (50, 0)
+        low, high = (
+            plain.keypoints.min(axis=0) - 12,
+            plain.keypoints.max(axis=0) + np.array([50, 0]),
+        )
         window = np.s_[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])]
         brighter = fixed.pixels[window].astype(int) - plain.pixels[window]
         assert (brighter > 350).sum() > 40

@@ -37,7 +37,9 @@ def test_an_unknown_recipe_is_answered_with_those_that_there_are(capsys, tmp_pat
     assert "cspine-first" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["certify"], ["export"], ["list"], ["phantom"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["certify"], ["export"], ["list"], ["papers"], ["phantom"]]
+)
 def test_every_command_explains_itself(command: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])

@@ -73,7 +73,8 @@ def _people(films: Sequence[FilmRecord]) -> NDArray[np.float64]:
 
 def _shapes(films: Sequence[FilmRecord]) -> NDArray[np.float64]:
     """Angles and proportions of the spine; of the discs the least and the greatest."""
-    landmarks = torch.from_numpy(np.stack([landmarks_in_frame(film) for film in films])).float()
+    points = np.array([landmarks_in_frame(film) for film in films], np.float32)
+    landmarks = torch.from_numpy(points)
     discs = disc_features(landmarks)
     parts = [discs.amin(dim=1), discs.amax(dim=1), spine_features(landmarks)]
     return np.asarray(torch.cat(parts, dim=1).double().numpy())

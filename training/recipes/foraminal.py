@@ -43,8 +43,9 @@ RECIPE = PaperRecipe(
         printed={},
         matrix=None,
         remark=(
-            "The paper prints gains over plain ResNet50 only: accuracy 5.3 to 6.9 points, F1 5.2 to "
-            "6.5, sensitivity 5.4 to 9.2, specificity 0.8 to 4.3. Compare with foraminal-baseline."
+            "The paper prints gains over plain ResNet50 only: accuracy 5.3 to 6.9 points, F1 5.2 "
+            "to 6.5, sensitivity 5.4 to 9.2, specificity 0.8 to 4.3. Compare with "
+            "foraminal-baseline."
         ),
     ),
     findings=("foraminal-stenosis", "spondylosis", "abnormal"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from functools import partial
@@ -134,8 +133,6 @@ def _trained(
     if recipe.smote:
         train = balanced_part(train, options.seed, stages)
     watched = parts.get(_TUNING) or train.watched()
-    digest = hashlib.sha256(train.pictures)
-    digest.update(train.present)
     histories = []
     for number, step in enumerate(recipe.steps, start=1):
         name = "network" if len(recipe.steps) == 1 else f"step-{number}"
@@ -152,7 +149,7 @@ def _trained(
                     ),
                     folder=options.out,
                     name=name,
-                    data=digest.hexdigest(),
+                    data=train.digest(),
                     report=stages.say,
                     resume=options.resume,
                 )

@@ -70,7 +70,8 @@ def choose_films(recipe: PaperRecipe, options: RunOptions, stages: Stages) -> Ch
             f"{recipe.name} draws no films of its own: draw some with `training phantom --out "
             "DIR`, or take your own, and give the folder with --data DIR."
         )
-    found = open_set(Path(options.data), table=options.table)
+    with stages.stage("reading the data set"):
+        found = open_set(Path(options.data), table=options.table)
     finding = chosen_finding(found.films, recipe, options.target)
     stand_in = finding != recipe.findings[0]
     if stand_in:

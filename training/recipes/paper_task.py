@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,12 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.present)
+
+    def digest(self) -> str:
+        """SHA-256 over pictures and labels."""
+        digest = hashlib.sha256(self.pictures.data)
+        digest.update(self.present.tobytes())
+        return digest.hexdigest()
 
     def watched(self) -> Part:
         """The first films of each class, so many that they can be scored after each epoch."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from training.films.augmentation import Augmentation
-from training.films.pictures import PicturePlan
-from training.statistics import ConfusionMatrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from training.films.pictures import PicturePlan
     from training.networks.classifiers import NetworkPlan
+    from training.statistics import ConfusionMatrix
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-import numpy as np
 
 from training.errors import DataError
 from training.sources.duplicates import grouped
@@ -26,7 +23,9 @@ from training.values import Fault, FilmRecord, FilmSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
 IMAGES: Final = "datasets-PNG"
@@ -164,8 +163,10 @@ def _annotations(layout: _Layout, images: dict[str, Path], faults: list[Fault]) 
             faults.append(Fault(film, what, "joined by case number", "name-differs"))
         else:
             faults.append(Fault(film, "no landmark file", "read without landmarks", "missing-json"))
-    for stem in sorted(files):
-        faults.append(Fault("", f"{stem}.json has no image", "left out", "json-without-image"))
+    faults.extend(
+        Fault("", f"{stem}.json has no image", "left out", "json-without-image")
+        for stem in sorted(files)
+    )
     return found
 
 
@@ -192,7 +193,7 @@ def _record(
     case: Case | None,
     faults: list[Fault],
 ) -> FilmRecord:
-    number, sex, age = _NAME.fullmatch(film).groups()  # type: ignore[union-attr] - checked above
+    number, sex, age = film[:4], film[4], film[5:]
     named = Case(int(number), _SEX[sex], float(age), None, "", 0)
     known = case or named
     for word, stated, by_name in (

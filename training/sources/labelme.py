@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FAR_PIXELS: Final = 4.0  # vertices of one landmark lie closer together than this
+_HALF: Final = 0.5  # pixel centres have whole coordinates
 _INDEX: Final = {name.lower(): index for index, name in enumerate(NAMES)}
 
 
@@ -63,7 +64,7 @@ def read_labelme(path: Path, film: str, size: tuple[int, int]) -> Annotation | F
     points = np.full((COUNT, 2), np.nan, np.float32)
     for label, vertices in labelled:
         _place(points, label, vertices, film, faults)
-    _leave_out_strays(points, size, film, faults)
+    faults += without_strays(points, size, film)
     _compare_sizes(content, size, film, faults)
     missing = [NAMES[index] for index in np.flatnonzero(np.isnan(points[:, 0]))]
     if missing:
@@ -116,21 +117,28 @@ def _place(
     points[index] = place
 
 
-def _leave_out_strays(
-    points: NDArray[np.float32], size: tuple[int, int], film: str, faults: list[Fault]
-) -> None:
-    outside = ((points < -0.5) | (points > np.asarray(size) - 0.5)).any(axis=1)
+def without_strays(points: NDArray[np.float32], size: tuple[int, int], film: str) -> list[Fault]:
+    """Leave out landmarks outside their picture.
+
+    Args:
+        points: (23, 2); those outside become NaN.
+        size: Columns and rows of the picture.
+        film: Name of the film, for faults.
+    """
+    faults = []
+    outside = ((points < -_HALF) | (points > np.asarray(size) - _HALF)).any(axis=1)
     for index in np.flatnonzero(outside):
         x, y = points[index]
         what = f"{NAMES[index]} at ({x:.0f}, {y:.0f}) lies outside {size[0]} x {size[1]} pixels"
         faults.append(Fault(film, what, "left out", "stray-landmark"))
     points[outside] = np.nan
+    return faults
 
 
 def _compare_sizes(
     content: dict[str, Any], size: tuple[int, int], film: str, faults: list[Fault]
 ) -> None:
     stated = content.get("imageWidth"), content.get("imageHeight")
-    if stated != size and stated != (None, None):
+    if stated not in (size, (None, None)):
         what = f"the file says {stated[0]} x {stated[1]}, the picture has {size[0]} x {size[1]}"
         faults.append(Fault(film, what, "the picture's size taken", "size-differs"))

@@ -147,7 +147,7 @@ def _letters(grey: NDArray[np.float32], bars: list[Box]) -> list[Box]:
     steps = (maximum_filter(grey, 3) - minimum_filter(grey, 3)) > _STEP
     for left, top, right, bottom in bars:
         steps[top:bottom, left:right] = False
-    rows, columns = steps.shape
+    rows, _columns = steps.shape
     # Edges of the collimator are as sharp, but run on and on.
     steps[:, binary_dilation(steps.mean(axis=0) > 2 * _LETTER_SIDES[1] / rows, iterations=3)] = (
         False

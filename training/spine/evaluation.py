@@ -6,17 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import minimize
 
+from training.baselines import AGE_AND_SEX, GEOMETRY, MAJORITY, BaselineFilms, baselines
 from training.certify.certificate import Calibration, ruled_out
 from training.certify.limits import failures
 from training.statistics import Flags, Interval, area_under_curve, clopper_pearson, delong_interval
-from triage.vision.geometry import disc_features, spine_features
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from training.phantom import PhantomCase
     from triage.vision.gates import GateLimits
@@ -105,43 +102,24 @@ def baseline_figures(
     Returns:
         AUC (or accuracy of the majority) for "abnormal".
     """
-    truth = np.array([case.abnormal for case in testing[0]])
-    known = np.array([case.abnormal for case in fitting[0]])
-    people = [_people(cases) for cases, _ in (fitting, testing)]
-    shapes = [_shapes(readings) for _, readings in (fitting, testing)]
+    found = {
+        one.name: one for one in baselines(_without_pixels(*fitting), _without_pixels(*testing))
+    }
+    accuracy = found[MAJORITY].as_json()["accuracy"][0]
     return {
-        "majority_accuracy": round(float(max(truth.mean(), 1 - truth.mean())), 4),
-        "age_and_sex_auc": _listed(_linear(people[0], known, people[1], truth)),
-        "landmark_geometry_auc": _listed(_linear(shapes[0], known, shapes[1], truth)),
+        "majority_accuracy": accuracy,
+        "age_and_sex_auc": found[AGE_AND_SEX].as_json()["auc"],
+        "landmark_geometry_auc": found[GEOMETRY].as_json()["auc"],
     }
 
 
-def _people(cases: Sequence[PhantomCase]) -> NDArray[np.float64]:
-    return np.array([[case.age_years, case.sex == "F"] for case in cases], np.float64)
-
-
-def _shapes(readings: Sequence[Reading]) -> NDArray[np.float64]:
-    import torch  # noqa: PLC0415 - only this baseline needs tensors
-
-    landmarks = torch.from_numpy(np.stack([reading.measures.landmarks for reading in readings]))
-    discs, spine = disc_features(landmarks), spine_features(landmarks)
-    features = [discs.min(dim=1).values, discs.max(dim=1).values, spine]
-    return torch.cat(features, dim=1).double().numpy()
-
-
-def _linear(
-    known: NDArray[np.float64], truth: Flags, fresh: NDArray[np.float64], fresh_truth: Flags
-) -> Interval:
-    """AUC of a ridge-penalised logistic regression, fitted on some films, tried on others."""
-    mean, spread = known.mean(axis=0), known.std(axis=0) + 1e-9
-    inputs, sign = (known - mean) / spread, np.where(truth, 1.0, -1.0)
-
-    def loss(weights: NDArray[np.float64]) -> float:
-        margin = sign * (inputs @ weights[1:] + weights[0])
-        return float(np.logaddexp(0, -margin).mean() + 0.01 * weights[1:] @ weights[1:])
-
-    weights = minimize(loss, np.zeros(inputs.shape[1] + 1), method="L-BFGS-B").x
-    return delong_interval((fresh - mean) / spread @ weights[1:], fresh_truth)
+def _without_pixels(cases: Sequence[PhantomCase], readings: Sequence[Reading]) -> BaselineFilms:
+    return BaselineFilms(
+        np.array([case.abnormal for case in cases]),
+        np.array([case.age_years for case in cases]),
+        np.array([float(case.sex == "F") for case in cases]),
+        np.stack([reading.measures.landmarks for reading in readings]),
+    )
 
 
 def gate_figures(
