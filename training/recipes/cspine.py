@@ -20,6 +20,7 @@ the whole chain: the locator's landmarks, the highest logit of the three.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -27,6 +28,8 @@ import torch
 from training.loop.run_folder import RunFolder, RunPlan
 from training.processes import Crew
 from training.recipes.options import PHANTOM
+from training.sources import open_set
+from training.spine.data_run import DataRun
 from training.spine.fitting import Fitter
 from training.spine.phantom_run import PhantomRun, training_digest
 from training.spine.plan import Plan
@@ -34,6 +37,7 @@ from training.spine.plan import Plan
 if TYPE_CHECKING:
     from training.progress import Stages
     from training.recipes.options import RunOptions
+    from training.values import FilmSet
 
 NAME: Final = "cspine"
 _THREADS: Final = 2  # the figures of the recipe are for two cores
@@ -44,6 +48,7 @@ _WORDS: Final = {
     "licence": "Apache-2.0",
 }
 _FOR_PHANTOMS: Final = "Demonstration only: trained on a phantom, not for patients or diagnosis."
+_FOR_RESEARCH: Final = "Research only: trained on one data set, not for patients or diagnosis."
 
 
 def run(options: RunOptions, stages: Stages, plan: Plan | None = None) -> None:
@@ -62,19 +67,31 @@ def run(options: RunOptions, stages: Stages, plan: Plan | None = None) -> None:
     torch.use_deterministic_algorithms(mode=True)
     torch.set_num_threads(_THREADS)
     asked = _asked(options, (plan or Plan()).scaled(options.share))
-    recipe = RunPlan(NAME, asdict(asked), options.seed, _data_digest(options, asked), __doc__ or "")
+    films = None if options.data == PHANTOM else _opened(options)
+    digest = training_digest(asked, options.seed) if films is None else films.digest()
+    begun = RunPlan(NAME, asdict(asked), options.seed, digest, __doc__ or "")
     with (
-        RunFolder.opened(options.out, recipe, resume=options.resume, report=stages.say) as folder,
+        RunFolder.opened(options.out, begun, resume=options.resume, report=stages.say) as folder,
         Crew(options.processes, stages.advance) as crew,
     ):
-        fitter = Fitter(folder.path, options.seed, stages.say, recipe.data, folder.resumed)
+        fitter = Fitter(folder.path, options.seed, stages.say, digest, resume=folder.resumed)
         words = {**_WORDS, "created": options.created}
-        if options.data == PHANTOM:
+        common = (options.seed, asked, crew, fitter, stages)
+        if films is None:
             words["intended_use"] = _FOR_PHANTOMS
-            bundle = PhantomRun(
-                folder.path, words, options.seed, asked, crew, fitter, stages
-            ).bundle()
-        stages.say(f"bundle {bundle.identity.digest[:12]} in {bundle.folder}, card in card.md")
+            bundle = PhantomRun(folder.path, words, *common).bundle()
+        else:
+            words["intended_use"] = _FOR_RESEARCH
+            bundle = DataRun(folder.path, words, films, *common).bundle()
+    stages.say(f"bundle {bundle.identity.digest[:12]} in {bundle.folder}, card in card.md")
+
+
+def _opened(options: RunOptions) -> FilmSet:
+    """The data set, with no more films than were asked for."""
+    films = open_set(Path(options.data), table=options.table)
+    if options.limit_films is not None:
+        films = replace(films, films=films.films[: options.limit_films])
+    return films
 
 
 def _asked(options: RunOptions, plan: Plan) -> Plan:
@@ -83,7 +100,3 @@ def _asked(options: RunOptions, plan: Plan) -> Plan:
         return plan
     epochs = dict.fromkeys(("locator_epochs", "corner_epochs", "reader_epochs"), options.epochs)
     return replace(plan, sizes=replace(plan.sizes, **epochs))
-
-
-def _data_digest(options: RunOptions, plan: Plan) -> str:
-    return training_digest(plan, options.seed)

@@ -15,6 +15,8 @@ from training.statistics import Flags, Interval, area_under_curve, clopper_pears
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from training.phantom import PhantomCase
     from triage.vision.gates import GateLimits
     from triage.vision.inference import Reading
@@ -154,3 +156,33 @@ def subgroup_figures(test: Calibration) -> dict[str, dict[str, Any]]:
             "auc": round(area_under_curve(test.mean[chosen, column], positive[chosen]), 4),
         }
     return rows
+
+
+def landmark_figures(
+    pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+) -> dict[str, Any]:
+    """How far found landmarks lie from true ones.
+
+    Args:
+        pairs: Found and true landmarks (23, 2) of each film, in the same pixels; a true one
+            that is NaN does not count.
+
+    Returns:
+        Mean, median and 95th percentile over all landmarks in per cent of the true mean depth
+        of the vertebral bodies; empty without films.
+    """
+    if not pairs:
+        return {}
+    shares = []
+    for found, true in pairs:
+        rims = true[1:].reshape(11, 2, 2)
+        depth = np.nanmean(np.hypot(*(rims[:, 1] - rims[:, 0]).T))
+        error = np.hypot(*(found - true).T)
+        shares.append(error[np.isfinite(error)] / depth * 100)
+    together = np.concatenate(shares)
+    return {
+        "films": len(pairs),
+        "mean_per_cent_of_depth": round(float(together.mean()), 2),
+        "median_per_cent_of_depth": round(float(np.median(together)), 2),
+        "p95_per_cent_of_depth": round(float(np.quantile(together, 0.95)), 2),
+    }

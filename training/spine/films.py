@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from training.processes import Crew
     from triage.vision.path import PixelPath
 
+_ARRAYS: Final = ("images", "landmarks", "attributes", "components")
 _CHILD_YEARS: Final = 15.0
 _ADULT_YEARS: Final = 18.0  # in between nobody can tell by the look of a spine
 
@@ -34,20 +35,23 @@ class Films:
         images: float16 (n, side, side), from the pixel path.
         landmarks: float32 (n, 23, 2) in pixels of the square; NaN where there is none.
         attributes: float32 (n, 5) in the order of `ATTRIBUTES`; NaN where nobody says.
-        components: float32 (n, columns), `COMPONENTS.columns`; NaN where nobody says.
+        components: float32 (n, columns); NaN where nobody says.
+        columns: Names of the components, for instance ``spondylosis:C5/C6``.
     """
 
     images: NDArray[np.float16]
     landmarks: NDArray[np.float32]
     attributes: NDArray[np.float32]
     components: NDArray[np.float32]
+    columns: tuple[str, ...] = COMPONENTS.columns
 
     def __len__(self) -> int:
         return len(self.images)
 
     def chosen(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Films:
         """The films of some rows."""
-        return Films(*(getattr(self, name)[rows] for name in self.__slots__))
+        arrays = [getattr(self, name)[rows] for name in _ARRAYS]
+        return Films(*arrays, columns=self.columns)
 
     @property
     def in_scope(self) -> NDArray[np.bool_]:
@@ -59,10 +63,9 @@ class Films:
 
 
 def joined(parts: Sequence[Films]) -> Films:
-    """Films of several sources, one behind the other."""
-    return Films(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in Films.__slots__)
-    )
+    """Films of several sources with the same components, one behind the other."""
+    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS]
+    return Films(*arrays, columns=parts[0].columns)
 
 
 def finding_truth(films: Films, findings: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
@@ -75,7 +78,14 @@ def finding_truth(films: Films, findings: Mapping[str, Sequence[str]]) -> NDArra
     """
     columns = []
     for parts in findings.values():
-        chosen = films.components[:, COMPONENTS.chosen(parts)]
+        chosen = films.components[
+            :,
+            [
+                number
+                for number, column in enumerate(films.columns)
+                if column in parts or column.split(":")[0] in parts
+            ],
+        ]
         some = (chosen == 1).any(axis=1)
         columns.append(np.where(some, 1.0, chosen.max(axis=1)))  # the maximum of NaN is NaN
     return np.stack(columns, axis=1).astype(np.float32)
@@ -119,13 +129,14 @@ def _attributes(case: PhantomCase) -> NDArray[np.float32]:
         "lateral": lateral,
         "inverted": Degradation.INVERSION in case.degradations,
         "hardware": case.hardware if lateral else np.nan,
-        "child": _child(case.age_years) if lateral else np.nan,
+        "child": child_label(case.age_years) if lateral else np.nan,
         "text": Degradation.BURNED_IN in case.degradations,
     }
     return np.array([known[name] for name in ATTRIBUTES], np.float32)
 
 
-def _child(age_years: float) -> float:
+def child_label(age_years: float) -> float:
+    """Whether a spine looks like a child's: 1 or 0, NaN where nobody can tell."""
     if _CHILD_YEARS <= age_years < _ADULT_YEARS:
         return np.nan
     return float(age_years < _CHILD_YEARS)

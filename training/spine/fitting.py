@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from training.loop import History
     from training.spine.films import Films
     from triage.vision.readers import Components
@@ -108,6 +111,7 @@ class Fitter:
         findings: Mapping[str, Sequence[str]],
         components: Components,
         sizes: Sizes,
+        truth: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     ) -> SpineReader:
         """Train one member.
 
@@ -118,12 +122,13 @@ class Fitter:
             findings: For each finding the components it consists of.
             components: What it looks for.
             sizes: How wide and how long.
+            truth: See `ReaderTask`.
         """
         torch.manual_seed(self.seed + number)
         network = SpineReader(
             components.disc, components.vertebra, components.spine, findings, sizes.reader_width
         ).to(memory_format=torch.channels_last)
-        task = ReaderTask(network, films, tuning, sizes.jitter_pixels, self.pace)
+        task = ReaderTask(network, films, tuning, sizes.jitter_pixels, self.pace, truth)
         settings = LoopSettings(sizes.reader_epochs, batch=_PATCH_BATCH, seed=self.seed + number)
         self._fit(task, f"reader-{number}", settings)
         return network
