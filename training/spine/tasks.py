@@ -21,7 +21,6 @@ from training.spine.augment import (
     uniform,
 )
 from training.spine.films import finding_truth
-from training.spine.findings import COMPONENTS
 from training.statistics import area_under_curve
 from triage.vision.geometry import corner_offsets, endplate_frames, endplate_windows
 from triage.vision.networks import Locator, halved
@@ -168,18 +167,27 @@ class ReaderTask:
         tuning: Films that decide when to stop.
         jitter_pixels: Largest standard deviation of the imprecision.
         pace: How fast.
+        truth: Of the findings in films and tuning films (n, findings), NaN where nobody says;
+            None where it follows from the components.
     """
 
     def __init__(
-        self, network: SpineReader, films: Films, tuning: Films, jitter_pixels: float, pace: Pace
+        self,
+        network: SpineReader,
+        films: Films,
+        tuning: Films,
+        jitter_pixels: float,
+        pace: Pace,
+        truth: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     ) -> None:
         self.network = network
         self._films, self._tuning, self._pace = films, tuning, pace
         self._jitter = jitter_pixels
-        columns = [COMPONENTS.columns.index(name) for name in network.parts.columns]
+        columns = [films.columns.index(name) for name in network.parts.columns]
         self._components = torch.from_numpy(films.components[:, columns])
-        self._truth = torch.from_numpy(finding_truth(films, network.findings))
-        self._held_out = finding_truth(tuning, network.findings)
+        if truth is None:
+            truth = finding_truth(films, network.findings), finding_truth(tuning, network.findings)
+        self._truth, self._held_out = torch.from_numpy(truth[0]), truth[1]
 
     def __len__(self) -> int:
         return len(self._films)
