@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from training.commands import (
     certify,
+    data,
     export,
     papers,
     phantom,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = (
     list_recipes,
+    data,
     phantom,
     run_recipe,
     certify,

@@ -215,9 +215,7 @@ def _measured(
     return draft.write(limits, points, scale, provenance, certificate, pages)
 
 
-def _as_they_come(
-    reader: CaseReader, name: str, count: int, seed: int, plan: Plan
-) -> ReadCases:
+def _as_they_come(reader: CaseReader, name: str, count: int, seed: int, plan: Plan) -> ReadCases:
     """Read films in scope as they come, the first few at the resolution of a detector."""
     cases = scope_cases(name, count, seed)
     fine, usual = cases[: plan.detector], cases[plan.detector :]
@@ -238,9 +236,7 @@ def _group(
         )
 
 
-def _shifted(
-    reader: CaseReader, seed: int, plan: Plan, stages: Stages
-) -> dict[str, list[Reading]]:
+def _shifted(reader: CaseReader, seed: int, plan: Plan, stages: Stages) -> dict[str, list[Reading]]:
     """Read films of every shift."""
     cells = shifted_cases(plan.shifted, seed)
     with stages.stage("reading films under shifts", sum(len(cell.cases) for cell in cells)):

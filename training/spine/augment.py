@@ -158,9 +158,7 @@ def shaded(images: Tensor, chance: Generator) -> Tensor:
         for _ in range(int(torch.randint(4, (), generator=chance))):
             top, left = (int(torch.randint(side - 8, (), generator=chance)) for _ in range(2))
             high, wide = (int(torch.randint(2, 9, (), generator=chance)) for _ in range(2))
-            images[row, :, top : top + high, left : left + wide] = torch.rand(
-                (), generator=chance
-            )
+            images[row, :, top : top + high, left : left + wide] = torch.rand((), generator=chance)
     return images.clamp(0, 1)
 
 

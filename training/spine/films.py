@@ -120,9 +120,7 @@ class Renderer:
         work = partial(_prepared, path=path, pixel_spacing_mm=pixel_spacing_mm)
         return self.each(work, cases)
 
-    def each(
-        self, work: Callable[[_Case], _Result], cases: Iterable[_Case]
-    ) -> Iterator[_Result]:
+    def each(self, work: Callable[[_Case], _Result], cases: Iterable[_Case]) -> Iterator[_Result]:
         """Do work for each case, a few cases ahead; in their order."""
         if self._pool is None:
             for case in cases:

@@ -114,13 +114,13 @@ class Fitter:
             components.disc, components.vertebra, components.spine, findings, sizes.reader_width
         ).to(memory_format=torch.channels_last)
         task = ReaderTask(network, films, tuning, sizes.jitter_pixels, self.pace)
-        settings = LoopSettings(
-            sizes.reader_epochs, batch=_PATCH_BATCH, seed=self.seed + number
-        )
+        settings = LoopSettings(sizes.reader_epochs, batch=_PATCH_BATCH, seed=self.seed + number)
         self._fit(task, f"reader-{number}", settings)
         return network
 
-    def _fit(self, task: LocatorTask | CornerTask | ReaderTask, name: str, settings: LoopSettings) -> None:
+    def _fit(
+        self, task: LocatorTask | CornerTask | ReaderTask, name: str, settings: LoopSettings
+    ) -> None:
         full = replace(settings, gradient_clip=_GRADIENT_CLIP)
         self.histories[name] = fit(
             task,

@@ -191,5 +191,3 @@ def machine() -> str:
         f"{platform.machine()}, {torch.get_num_threads()} threads, "
         f"Python {platform.python_version()}, PyTorch {torch.__version__}"
     )
-
-
