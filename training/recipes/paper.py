@@ -11,14 +11,20 @@ from training.errors import RunError
 from training.files import write_whole
 from training.films.channels import Channels
 from training.films.moments import IMAGENET, Moments, moments_of
-from training.loop import History, LoopSettings, RunFolder, RunPlan, fit, leads
+from training.loop import History, LoopSettings, fit, leads
+from training.loop.run_folder import RunFolder, RunPlan
 from training.networks.classifiers import Classifier, build
 from training.networks.weights import Start
 from training.predictions import PREDICTIONS, Prediction, write_predictions
 from training.recipes import contract
-from training.recipes.baselines import baseline_scores
 from training.recipes.paper_films import ChosenFilms, balanced_part, choose_films, read_parts
-from training.recipes.paper_results import Figures, figures, of_matrix, results_table
+from training.recipes.paper_results import (
+    Figures,
+    baseline_figures,
+    figures,
+    of_matrix,
+    results_table,
+)
 from training.recipes.paper_task import PaperTask, Part, scores
 from training.sources.splits import SPLIT_FILE, write_splits
 
@@ -195,12 +201,9 @@ def _measured(
         for name, part in parts.items()
         if name != _TRAIN
     }
-    test = chosen.parts[_TEST]
     run = figures(found[_TEST], parts[_TEST].present)
-    baselines: dict[str, Figures | str] = {
-        name: one if isinstance(one, str) else figures(one, parts[_TEST].present)
-        for name, one in baseline_scores(chosen.parts[_TRAIN], parts[_TRAIN].present, test).items()
-    }
+    fitting = [*chosen.parts[_TRAIN], *chosen.parts.get(_TUNING, ())]
+    baselines = baseline_figures(fitting, chosen.parts[_TEST], chosen.finding)
     write_splits(options.out / SPLIT_FILE, chosen.parts)
     write_predictions(options.out / PREDICTIONS, _predictions(chosen, found))
     metrics = _metrics(recipe, chosen, trained, run, baselines)
