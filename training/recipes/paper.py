@@ -45,6 +45,23 @@ _METRICS: Final = "metrics.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What a network learns from.
+
+    Attributes:
+        train: Training films, those that SMOTE made included.
+        watched: Films whose AUC is the figure after each epoch.
+        moments: What pictures are normalised by.
+        tuned: Whether the watched films are tuning films, which decide what epoch is kept.
+    """
+
+    train: Part
+    watched: Part
+    moments: Moments
+    tuned: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Trained:
     """A network after its last step.
 
@@ -86,9 +103,10 @@ def run_paper(recipe: PaperRecipe, options: RunOptions, stages: Stages) -> None:
     start = Start(options.weights)
     network = build(recipe.network, recipe.picture.side, start, options.seed, stages.say)
     parts = read_parts(recipe, chosen, options, stages)
+    lesson = _lesson(recipe, parts, options, stages)
     plan = _plan(recipe, chosen, start, options)
     with RunFolder.opened(options.out, plan, resume=options.resume, report=stages.say):
-        trained = _trained(recipe, network, parts, options, stages)
+        trained = _trained(recipe, network, lesson, options, stages)
         if leads():
             _measured(recipe, chosen, parts, trained, options, stages)
 
@@ -150,41 +168,46 @@ def _shortened(steps: tuple[Step, ...], epochs: int | None) -> tuple[Step, ...]:
     return tuple(replace(step, epochs=max(step.epochs * epochs // usual, 1)) for step in steps)
 
 
-def _trained(
-    recipe: PaperRecipe,
-    network: Classifier,
-    parts: Mapping[str, Part],
-    options: RunOptions,
-    stages: Stages,
-) -> Trained:
-    """Balance, measure the moments, and let the network learn step by step."""
+def _lesson(
+    recipe: PaperRecipe, parts: Mapping[str, Part], options: RunOptions, stages: Stages
+) -> Lesson:
+    """Balance the training part where the paper does, and measure its moments before that."""
     train = parts[_TRAIN]
     moments = moments_of(train.pictures) if recipe.own_moments else IMAGENET
+    watched = parts.get(_TUNING) or train.watched()
     if recipe.smote:
         train = balanced_part(train, options.seed, stages)
-    watched = parts.get(_TUNING) or train.watched()
-    histories = []
+    return Lesson(train, watched, moments, tuned=_TUNING in parts)
+
+
+def _trained(
+    recipe: PaperRecipe, network: Classifier, lesson: Lesson, options: RunOptions, stages: Stages
+) -> Trained:
+    """Let the network learn step by step."""
+    histories: list[History] = []
+    digest = lesson.train.digest()
     for number, step in enumerate(recipe.steps, start=1):
         name = "network" if len(recipe.steps) == 1 else f"step-{number}"
-        with stages.stage(f"training {name} on {len(train)} films"):
-            histories.append(
-                fit(
-                    PaperTask(recipe, step, network, train, watched, moments),
-                    LoopSettings(
-                        epochs=step.epochs,
-                        batch=recipe.batch,
-                        seed=options.seed,
-                        keep="best" if _TUNING in parts else "last",
-                        device=options.device,
-                    ),
-                    folder=options.out,
-                    name=name,
-                    data=train.digest(),
-                    report=stages.say,
-                    resume=options.resume,
-                )
-            )
-    return Trained(network, moments, tuple(histories), len(train))
+        stages.say(f"{name} learns from {len(lesson.train)} films")
+        settings = LoopSettings(
+            epochs=step.epochs,
+            batch=recipe.batch,
+            seed=options.seed,
+            keep="best" if lesson.tuned else "last",
+            device=options.device,
+        )
+        history = fit(
+            PaperTask(recipe, step, network, lesson.train, lesson.watched, lesson.moments),
+            settings,
+            folder=options.out,
+            name=name,
+            data=digest,
+            report=stages.say,
+            console=stages.console,
+            resume=options.resume,
+        )
+        histories.append(history)
+    return Trained(network, lesson.moments, tuple(histories), len(lesson.train))
 
 
 def _measured(
