@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -97,17 +97,15 @@ def _draw_seeds(rng: np.random.Generator, wishes: Wishes) -> list[int]:
 
 def _chosen(wishes: Wishes, seed: int, abnormal: bool, rng: np.random.Generator) -> PhantomCase:
     age = None if wishes.ages_years is None else float(rng.uniform(*wishes.ages_years))
-    return _with_severity(
-        draw_case(
-            seed,
-            abnormal=abnormal,
-            view=wishes.view,
-            hardware=wishes.hardware,
-            degradations=wishes.degradations,
-            age_years=age,
-            findings=wishes.findings,
-        ),
-        wishes.severity,
+    return draw_case(
+        seed,
+        abnormal=abnormal,
+        view=wishes.view,
+        hardware=wishes.hardware,
+        degradations=wishes.degradations,
+        severity=wishes.severity,
+        age_years=age,
+        findings=wishes.findings,
     )
 
 
@@ -120,20 +118,14 @@ def _mixed(wishes: Wishes, seed: int, abnormal: bool, rng: np.random.Generator) 
     )  # fmt: skip
     degradation = list(Degradation)[int(rng.integers(len(Degradation)))]
     age = float(rng.uniform(4, 17.9)) if child else None
-    return _with_severity(
-        draw_case(
-            seed,
-            abnormal=abnormal,
-            view=view,
-            hardware=bool(hardware),
-            degradations=(degradation,) if spoilt else (),
-            age_years=age,
-            findings=wishes.findings,
-            facing="right" if right else "left",
-        ),
-        float(rng.random()) if spoilt else None,
+    return draw_case(
+        seed,
+        abnormal=abnormal,
+        view=view,
+        hardware=bool(hardware),
+        degradations=(degradation,) if spoilt else (),
+        severity=float(rng.random()) if spoilt else None,
+        age_years=age,
+        findings=wishes.findings,
+        facing="right" if right else "left",
     )
-
-
-def _with_severity(case: PhantomCase, severity: float | None) -> PhantomCase:
-    return case if severity is None else replace(case, severity=severity)

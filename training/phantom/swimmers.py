@@ -46,7 +46,8 @@ def _draw_thorax(canvas: Canvas, case: PhantomCase, c7: Vertebra, rng: Generator
     below = c7
     for step in range(1, 5):
         tilt = below.tilt_degrees + 6.0
-        down = np.array([np.sin(np.radians(tilt)), np.cos(np.radians(tilt))])
+        way = np.radians(tilt - below.lean_degrees)
+        down = np.array([np.sin(way), np.cos(way)])
         centre = below.centre + down * (4.6 + 1.06 * below.height)
         below = replace(below, centre=centre, tilt_degrees=tilt, depth=below.depth * 1.02)
         if step > 2:  # noqa: PLR2004 - T1 and T2 come with the cervical spine
