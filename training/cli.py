@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from training.commands import (
     certify,
+    compare,
     export,
     papers,
     phantom,
@@ -30,6 +31,7 @@ _COMMANDS = (
     phantom,
     run_recipe,
     certify,
+    compare,
     trial,
     export,
     papers,

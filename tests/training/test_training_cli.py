@@ -35,7 +35,8 @@ def test_an_unknown_recipe_is_answered_with_those_that_there_are(capsys, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["run"], ["certify"], ["export"], ["list"], ["papers"], ["phantom"]]
+    "command",
+    [[], ["run"], ["certify"], ["compare"], ["export"], ["list"], ["papers"], ["phantom"]],
 )
 def test_every_command_explains_itself(command: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,10 +11,11 @@ from training.errors import RunError
 from training.files import write_whole
 from training.films.channels import Channels
 from training.films.moments import IMAGENET, Moments, moments_of
-from training.loop import History, LoopSettings, fit, leads
+from training.loop import History, LoopSettings, RunFolder, RunPlan, fit, leads
 from training.networks.classifiers import Classifier, build
 from training.networks.weights import Start
 from training.predictions import PREDICTIONS, Prediction, write_predictions
+from training.recipes import contract
 from training.recipes.baselines import baseline_scores
 from training.recipes.paper_films import ChosenFilms, balanced_part, choose_films, read_parts
 from training.recipes.paper_results import Figures, figures, of_matrix, results_table
@@ -73,14 +74,37 @@ def run_paper(recipe: PaperRecipe, options: RunOptions, stages: Stages) -> None:
         WeightsError: The weights to begin with are not to be had.
         DiskError: Something could not be written.
     """
+    _refuse_taken(options)
     recipe = adapted(recipe, options, stages.say)
     chosen = choose_films(recipe, options, stages)
     start = Start(options.weights)
     network = build(recipe.network, recipe.picture.side, start, options.seed, stages.say)
     parts = read_parts(recipe, chosen, options, stages)
-    trained = _trained(recipe, network, parts, options, stages)
-    if leads():
-        _measured(recipe, chosen, parts, trained, options, stages)
+    plan = _plan(recipe, chosen, start, options)
+    with RunFolder.opened(options.out, plan, resume=options.resume, report=stages.say):
+        trained = _trained(recipe, network, parts, options, stages)
+        if leads():
+            _measured(recipe, chosen, parts, trained, options, stages)
+
+
+def _refuse_taken(options: RunOptions) -> None:
+    """Look at the folder of the run before hours are spent on what it is for."""
+    if not options.resume and options.out.is_dir() and any(options.out.iterdir()):
+        raise RunError(
+            f"{options.out} is not empty: go on with its run by --resume, or choose another "
+            "folder with --out."
+        )
+
+
+def _plan(recipe: PaperRecipe, chosen: ChosenFilms, start: Start, options: RunOptions) -> RunPlan:
+    """Everything that the result of a run follows from, in plain values."""
+    values = asdict(recipe)
+    del values["paper"]  # what it should come to decides nothing
+    settings = json.loads(json.dumps(values, default=lambda choice: choice.value))
+    settings["finding"] = chosen.finding
+    settings["weights"] = str(start)
+    settings["films"] = {name: len(films) for name, films in chosen.parts.items()}
+    return RunPlan(recipe.name, settings, options.seed, chosen.digest, contract(recipe.name))
 
 
 def adapted(
