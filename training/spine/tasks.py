@@ -22,7 +22,7 @@ from training.spine.augment import (
 )
 from training.spine.films import finding_truth
 from training.statistics import area_under_curve
-from triage.vision.geometry import corner_offsets, endplate_frames, endplate_windows
+from triage.vision.geometry import Frames, corner_offsets, endplate_frames, endplate_windows
 from triage.vision.networks import Locator, halved
 from triage.vision.readers import SpineReader, Windows, cut_out
 
@@ -135,12 +135,14 @@ class CornerTask:
     def loss(self, rows: Rows, chance: torch.Generator) -> Tensor:
         """How far from where they should be the corners are moved."""
         images, wanted = batch_of(self._films, rows)
-        images = exposed(images, drawn_exposures(len(images), chance), chance)
         reach = float(uniform(1, 0.0, _CORNER_JITTER, chance))
         landmarks = jittered(wanted, reach, chance)
-        images, landmarks, wanted = batch_to(self.network, images, landmarks, wanted)
         frames = endplate_frames(landmarks)
-        offsets = self.network.offsets(endplate_windows(images, frames))
+        windows = endplate_windows(images, frames).unflatten(0, (len(rows), -1))
+        windows = exposed(windows, drawn_exposures(len(rows), chance), chance).flatten(0, 1)
+        windows, landmarks, wanted = batch_to(self.network, windows, landmarks, wanted)
+        offsets = self.network.offsets(windows)
+        frames = Frames(*batch_to(self.network, *frames))
         return smooth_l1_loss(offsets, corner_offsets(frames, landmarks, wanted), beta=0.05)
 
     def figure(self) -> float:
