@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from training.commands import (
     certify,
+    compare,
+    data,
     export,
     papers,
     phantom,
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
 _COMMANDS = (
     list_recipes,
+    data,
     phantom,
     run_recipe,
     certify,
+    compare,
     trial,
     report,
     export,

@@ -80,7 +80,7 @@ def draw_case(
         seed: The same number and the same wishes give the same case.
         abnormal: None leaves it to chance, one in two.
         view: The projection.
-        hardware: Whether an anterior plate with screws is in place.
+        hardware: Whether there is hardware in the spine: plate, screws and rods, cage, wires.
         degradations: Ways in which the film shall be spoilt.
         severity: How much it shall be spoilt, 0 to 1; None leaves it to chance.
         age_years: None draws an adult.

@@ -99,7 +99,7 @@ class PhantomCase:
         findings: For instance ``"spondylosis:C5/C6"``, ``"kyphosis"``, ``"listhesis:C4/C5"``,
             ``"canal-narrowing:C5"``, ``"swelling"``; ``"lost-lordosis"`` describes and makes no
             film abnormal.
-        hardware: Whether an anterior plate with screws is in place.
+        hardware: Whether there is hardware in the spine: plate, screws and rods, cage, wires.
         degradations: Ways in which the film is spoilt.
         severity: How much, 0 (just beyond what is ordinary) to 1 (gross); None leaves it to
             chance.

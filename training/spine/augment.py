@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,6 @@ _TURN_DEGREES = 14.0
 _ZOOM = 0.18
 _SHIFT = 0.08
 _SHUTTER_SHARE = 0.2
-_MEANS: Final = 8
 _MEAN_VARIANCE: Final = 2 / 3  # of a mean over three pixels
 
 
@@ -141,7 +141,7 @@ def blurred(images: Tensor, deviation: Tensor) -> Tensor:
     is left over a whole number of means is a share of the next one.
     """
     variance = deviation.sign() * deviation**2
-    for _ in range(_MEANS):
+    for _ in range(max(math.ceil(float(variance.max()) / _MEAN_VARIANCE), 1)):
         share = (variance / _MEAN_VARIANCE).clamp(-0.5, 1)
         images = images + share * (avg_pool2d(images, 3, 1, 1, count_include_pad=False) - images)
         variance = variance.clamp_min(0) - share.clamp_min(0) * _MEAN_VARIANCE

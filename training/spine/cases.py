@@ -24,7 +24,7 @@ _SEEDS: Final = {
 _GROUP_SPAN: Final = 1_000_000
 _SEED_SPAN: Final = 10_000_000
 
-_OTHER_VIEWS: Final = (View.AP, View.ODONTOID, View.CHEST)
+_OTHER_VIEWS: Final = tuple(view for view in View if view is not View.LATERAL)
 _CHILD_YEARS: Final = (2.0, 15.0)
 # Of films to train on: what gates must recognise, and what the middle of a gate's range shows.
 _TRAINED_SHIFTS: Final = (
