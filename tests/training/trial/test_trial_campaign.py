@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -16,7 +15,6 @@ from training.bundle.export import write_bundle
 from training.errors import RunError
 from training.phantom import Degradation, View, render
 from training.predictions import read_predictions
-from training.processes import Crew
 from training.progress import Stages
 from training.trial import campaign
 from training.trial.campaign import TrialPlan, plan_of, run_trial
@@ -118,27 +116,6 @@ def test_the_trial_of_another_bundle_is_not_this_ones(bundle, folder, tmp_path) 
 
     assert plan_of(folder, other) is None
     assert plan_of(tmp_path, bundle) is None
-
-
-def test_processes_read_what_one_process_reads(bundle, folder) -> None:
-    tasks = [Task(IN_SCOPE, film.seed, film.number) for film in held(bundle, folder).films[:2]]
-    with Crew(2) as crew:
-        together = list(crew.each(Reading(bundle.folder), tasks))
-
-    alone = held(bundle, folder).films[:2]
-    for one, other in zip(together, alone, strict=True):
-        assert replace(one, raw=()) == replace(other, raw=())
-        assert np.allclose(one.raw, other.raw, atol=1e-5)
-
-
-class Reading:
-    """Work that goes to other processes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, task: Task):
-        return read_film(task, self.folder)
 
 
 def test_a_film_of_another_view_must_not_be_lowered_whatever_its_case_says(bundle) -> None:
