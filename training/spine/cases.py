@@ -59,7 +59,7 @@ def _facing(index: int) -> str:
 def training_cases(count: int, seed: int) -> list[PhantomCase]:
     """Films to train on: mostly laterals in scope, and some of what gates must recognise.
 
-    Of each twenty, eleven come as they come, three show a rare finding on purpose, two are
+    Of each twenty, ten come as they come, four show a rare finding on purpose, two are
     spoilt a little; one each shows another view, has hardware, is a child's, and is inverted or
     has text burned in.
     """
@@ -85,6 +85,8 @@ def _training_case(index: int, seed: int) -> PhantomCase:  # noqa: PLR0911 - a t
     if kind < 9:  # noqa: PLR2004
         name = RARE_FINDINGS[kind - 6]
         return draw_case(seed, findings=_RARE[name][turn % len(_RARE[name])], facing=facing)
+    if kind == 9:  # noqa: PLR2004
+        return draw_case(seed, findings=(_SLIPS[turn % len(_SLIPS)],), facing=facing)
     return draw_case(seed, facing=facing)
 
 
