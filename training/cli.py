@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from training.commands import (
     certify,
     compare,
+    data,
     export,
     papers,
     phantom,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = (
     list_recipes,
+    data,
     phantom,
     run_recipe,
     certify,

@@ -198,3 +198,12 @@ def test_numbers_out_of_range_are_refused_by_name(phantom, tmp_path, arguments, 
     with pytest.raises(PermanentError, match=message):
         phantom("--out", tmp_path / "none", *arguments)
     assert not (tmp_path / "none").exists()
+
+
+def test_the_help_says_what_severity_amounts_to(phantom, capsys):
+    with pytest.raises(SystemExit):
+        phantom("--help")
+    (row,) = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("  rotation")
+    ]
+    assert row.split() == ["rotation", "4", "14", "24", "45", "degrees"]

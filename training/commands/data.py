@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -156,34 +157,36 @@ def _show(console: Console, data: FilmSet, summary: Summary) -> None:
         f"{data.name}: {summary.films} films of {summary.patients} patients in "
         f"{summary.groups} groups, digest {data.digest()[:12]}",
         highlight=False,
+        markup=False,
     )
     findings = Table("finding", "with", "without", "not labelled", "AUC of age and sex")
     for one in summary.findings:
         value = "" if one.by_age_and_sex is None else f"{one.by_age_and_sex:.2f}"
-        findings.add_row(one.finding, *map(str, (one.present, one.absent, one.unknown)), value)
+        findings.add_row(escape(one.finding), *map(str, (one.present, one.absent, one.unknown)), value)
     console.print(findings)
     counts = Table("", "films")
     for kind, values in {**summary.strata, "landmarks": summary.landmarks}.items():
         listed = ", ".join(f"{name.strip()} {count}" for name, count in values.items())
-        counts.add_row(kind, listed)
+        counts.add_row(kind, escape(listed))
     console.print(counts)
     if summary.splits:
-        splits = Table("split", "films", "groups", "with", "without", title=summary.finding)
+        splits = Table("split", "films", "groups", "with", "without", title=escape(summary.finding))
         for part in summary.splits:
             cells = (part.films, part.groups, part.present, part.absent)
-            splits.add_row(part.name, *map(str, cells))
+            splits.add_row(escape(part.name), *map(str, cells))
         console.print(splits)
     if summary.faults:
         faults = Table("fault", "times", "for instance", "done")
         for kind, count in summary.faults.items():
             first = next(fault for fault in data.faults if fault.kind == kind)
             example = f"{first.film}: {first.what}" if first.film else first.what
-            faults.add_row(kind, str(count), example, first.done)
+            faults.add_row(kind, str(count), escape(example), first.done)
         console.print(faults)
     for leak in summary.leaks[:10]:
         where = "in different groups" if leak.apart else "kept together"
-        console.print(f"{leak.one} and {leak.other}: {leak.why}, {where}", highlight=False)
+        line = f"{leak.one} and {leak.other}: {leak.why}, {where}"
+        console.print(line, highlight=False, markup=False)
     for film, problem in list(summary.problems.items())[:10]:
-        console.print(f"[red]{film}[/red] cannot be read: {problem}", highlight=False)
+        console.print(f"{film} cannot be read: {problem}", highlight=False, markup=False)
     for line in warnings(summary):
-        console.print(f"[yellow]warning:[/yellow] {line}", highlight=False)
+        console.print(f"[yellow]warning:[/yellow] {escape(line)}", highlight=False)

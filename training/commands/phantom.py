@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from training.errors import DataError, DiskError
+from training.phantom.degrade import SCALES, SHOWN_SEVERITIES, shift_levels
 from training.phantom.folder import SHEET_FILE, TRUTH_FILE, Order, usual_processes, write_films
 from training.phantom.mixture import FINDING_LEVELS, Wishes, draw_cases
 from training.phantom.morning import FEWEST_STUDIES, write_morning
@@ -17,7 +20,6 @@ from training.phantom.sites import SITES
 from training.phantom.values import Degradation, View
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
 _DESCRIPTION = (
@@ -37,7 +39,11 @@ _FINDINGS_HELP = (
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the sub-command ``phantom``; its ``run`` default is the function of this module."""
     parser = subparsers.add_parser(
-        "phantom", help="draw films with known truth", description=_DESCRIPTION
+        "phantom",
+        help="draw films with known truth",
+        description=textwrap.fill(_DESCRIPTION, 79),
+        epilog=_severities(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--out", type=Path, required=True, help="an empty or missing folder")
@@ -55,6 +61,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--morning", action="store_true", help="a morning of DICOM studies with morning.json")
     _add_choices(parser.add_argument_group("which films"))
     parser.set_defaults(run=run)
+
+
+def _severities() -> str:
+    """Return a table of what severities amount to."""
+    shown = "".join(f"{severity:>8g}" for severity in SHOWN_SEVERITIES)
+    lines = [f"what --severity means{'':10}{shown}"]
+    for degradation, levels in shift_levels().items():
+        amounts = "".join(f"{amount:>8.2g}" for amount in levels.values())
+        lines.append(f"  {degradation.value:<29}{amounts}  {SCALES[degradation].quantity}")
+    return "\n".join(lines)
 
 
 def _add_choices(group: argparse._ArgumentGroup) -> None:

@@ -118,10 +118,10 @@ def skull_base(canvas: Canvas, c2: Points, size: float, rng: Generator) -> Map:
         rng: For place, extent and cells.
 
     Returns:
-        Optical path over the whole film; none of it below the occiput.
+        Optical path over the whole film; nearly none of it below the skull.
     """
     x, y = canvas.axes()
-    rows = min(canvas.shape[0], max(1, int((c2[1] - 8 * size) / canvas.spacing)))
+    rows = min(canvas.shape[0], max(1, int((c2[1] + 16 * size) / canvas.spacing)))
     path = np.zeros(canvas.shape, np.float32)
     veil = texture(canvas, 3.0, 9.0, rng)[:rows]
     large, small = texture(canvas, 1.3, 5.0, rng)[:rows], texture(canvas, 0.6, 2.2, rng)[:rows]

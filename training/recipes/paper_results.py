@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 from rich import box
 from rich.table import Table
 
+from training.baselines import (
+    AGE_AND_SEX,
+    GEOMETRY,
+    MAJORITY,
+    Baseline,
+    BaselineFilms,
+    baselines,
+)
+from training.errors import DataError
 from training.statistics import (
     Averaging,
     ConfusionMatrix,
@@ -24,13 +33,14 @@ from training.statistics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from training.recipes.recipe import Paper
     from training.statistics import Flags
+    from training.values import FilmRecord
 
 _AVERAGES: Final = (Averaging.BINARY, Averaging.MACRO, Averaging.WEIGHTED)
 _AVERAGED: Final = {"precision": "ppv", "recall": "sensitivity", "f1": "f1"}
@@ -52,6 +62,38 @@ def figures(scores: NDArray[np.float64], present: Flags) -> Figures:
         "films": matrix.films,
         **of_matrix(matrix),
         "auc": _listed(_area(scores, present)),
+    }
+
+
+def baseline_figures(
+    fitting: Sequence[FilmRecord], test: Sequence[FilmRecord], finding: str
+) -> dict[str, Figures | str]:
+    """The same figures of what looks at no pixel.
+
+    Args:
+        fitting: Films to fit on.
+        test: Other films.
+        finding: What is looked for.
+
+    Returns:
+        For each baseline its figures, or a clause that says why there are none.
+    """
+    parts = [BaselineFilms.of_records(films, finding) for films in (fitting, test)]
+    try:
+        found = baselines(*parts)
+    except DataError as error:  # a run on a handful of films has its own figures all the same
+        return dict.fromkeys((MAJORITY, AGE_AND_SEX, GEOMETRY), str(error))
+    return {one.name: _of_baseline(one) for one in found}
+
+
+def _of_baseline(baseline: Baseline) -> Figures | str:
+    if baseline.matrix is None or baseline.auc is None:
+        return baseline.absent
+    return {
+        "films": baseline.matrix.films,
+        **of_matrix(baseline.matrix),
+        "auc": _listed(baseline.auc),
+        "films_without_its_inputs": baseline.unknown,
     }
 
 
@@ -113,7 +155,7 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
 
 
 def results_table(
-    name: str, paper: Paper, run: Figures, baselines: Mapping[str, Figures | str]
+    name: str, paper: Paper, run: Figures, others: Mapping[str, Figures | str]
 ) -> Table:
     """What the paper prints, what that is, this run and the baselines, side by side.
 
@@ -121,13 +163,13 @@ def results_table(
         name: Of the recipe.
         paper: What it should come to.
         run: Of this run's test films.
-        baselines: For each its figures, or why there are none.
+        others: The baselines, for each its figures or why there are none.
     """
     table = Table(
         title=f"{name}: {run['films']} test films", title_justify="left", box=box.SIMPLE_HEAD
     )
     table.add_column(no_wrap=True)
-    for heading in ("paper prints", "paper really", "this run", "95 %", *baselines):
+    for heading in ("paper prints", "paper really", "this run", "95 %", *others):
         table.add_column(heading.replace(" ", "\n", 1), justify="right", no_wrap=True)
     really = None if paper.matrix is None else of_matrix(paper.matrix)
     for title, key, average in _ROWS:
@@ -140,7 +182,7 @@ def results_table(
             _span(run, key, average),
             *(
                 _cell(None if isinstance(one, str) else one, key, average)
-                for one in baselines.values()
+                for one in others.values()
             ),
         )
     return table

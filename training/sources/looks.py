@@ -47,9 +47,7 @@ class Look:
     problem: str = ""
 
 
-def look_at_all(
-    films: Sequence[FilmRecord], progress: Callable[[int, int], None]
-) -> list[Look]:
+def look_at_all(films: Sequence[FilmRecord], progress: Callable[[int, int], None]) -> list[Look]:
     """Look at every film, a few at a time.
 
     Args:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from training.errors import DataError
-from training.sources.duplicates import same_print, same_shape
+from training.sources.duplicates import same_picture, same_shape
 from training.sources.landmarks import faces_right
+from training.sources.phantom_folder import NAME as PHANTOM
 from training.sources.splits import split
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def summarise(
     counts = tuple(_counted(name, films) for name in _names(films))
     chosen = _chosen(counts, finding)
     splits, problem = _splits(films, shares, seed, chosen)
-    leaks = _leaks(films, looks)
+    leaks = _leaks(data, looks)
     return Summary(
         films=len(films),
         patients=len({film.patient for film in films}),
@@ -211,7 +212,7 @@ def by_age_and_sex(finding: str, films: Sequence[FilmRecord]) -> float | None:
         for film in films
         if film.labels.get(finding) is not None and film.age_years is not None and film.sex
     ]
-    truth = np.array([bool(film.labels[finding]) for film in known])
+    truth = np.array([bool(film.labels[finding]) for film in known], bool)
     groups = np.array([film.group for film in known])
     if min(truth.sum(), (~truth).sum()) < _FEWEST:
         return None
@@ -232,9 +233,7 @@ def by_age_and_sex(finding: str, films: Sequence[FilmRecord]) -> float | None:
     return float(area_under_curve(scores, truth))
 
 
-def _strata(
-    films: Sequence[FilmRecord], looks: Sequence[Look]
-) -> dict[str, dict[str, int]]:
+def _strata(films: Sequence[FilmRecord], looks: Sequence[Look]) -> dict[str, dict[str, int]]:
     sizes = [look.size for look in looks if look.size]
     kinds: dict[str, Callable[[FilmRecord], str]] = {
         "sex": lambda film: {"M": "men", "F": "women"}.get(film.sex, "not known"),
@@ -245,9 +244,7 @@ def _strata(
         "given split": lambda film: film.split or "none",
         "metal": lambda film: {True: "yes", False: "no", None: "not known"}[film.hardware],
     }
-    found = {
-        kind: dict(Counter(map(value, films)).most_common()) for kind, value in kinds.items()
-    }
+    found = {kind: dict(Counter(map(value, films)).most_common()) for kind, value in kinds.items()}
     found["longer side in pixels"] = dict(sorted(Counter(_octave(max(s)) for s in sizes).items()))
     return found
 
@@ -298,20 +295,25 @@ def _splits(
     )
 
 
-def _leaks(films: Sequence[FilmRecord], looks: Sequence[Look]) -> list[Leak]:
-    """Pairs of films that repeat each other, those of different groups first."""
+def _leaks(data: FilmSet, looks: Sequence[Look]) -> list[Leak]:
+    """Pairs of films that repeat each other, those of different groups first.
+
+    Drawn films are alike by construction: of a phantom only copies count.
+    """
+    films = data.films
     pairs: dict[tuple[int, int], list[str]] = defaultdict(list)
-    readable = [number for number, look in enumerate(looks) if look.size]
-    for pair in same_print([looks[number].print for number in readable]):
-        one, other = readable[pair[0]], readable[pair[1]]
-        exact = [
-            word
-            for word, name in (("same bytes", "content"), ("same pixels", "pixels"))
-            if getattr(looks[one], name) == getattr(looks[other], name)
-        ]
-        pairs[one, other].append(exact[0] if exact else "nearly the same picture")
-    for pair in same_shape(films):
-        pairs[pair].append("landmarks of the same shape")
+    for why, name in (("same bytes", "content"), ("same pixels", "pixels")):
+        first: dict[str, int] = {}
+        for number, look in enumerate(looks):
+            if look.size and first.setdefault(getattr(look, name), number) != number:
+                pairs[first[getattr(look, name)], number].append(why)
+    if data.name != PHANTOM:
+        readable = [number for number, look in enumerate(looks) if look.size]
+        seen = [looks[number] for number in readable]
+        for one, other in same_picture([s.print for s in seen], [s.thumbnail for s in seen]):
+            pairs[readable[one], readable[other]].append("the same picture")
+        for pair in same_shape(films):
+            pairs[pair].append("landmarks of the same shape")
     leaks = [
         Leak(
             films[one].film,

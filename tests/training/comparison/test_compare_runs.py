@@ -88,6 +88,7 @@ def test_the_figures_are_those_of_the_statistics_on_the_test_films(runs) -> None
     table = one.calls.sensitivity.table
     assert table.both + table.first == int(called[0][truth].sum())
     assert one.calls.sensitivity.first == clopper_pearson(int(called[0][truth].sum()), truth.sum())
+    assert one.calls.specificity.first.estimate == pytest.approx((~called[0][~truth]).mean())
     assert one.calls.specificity.difference == paired_difference(one.calls.specificity.table)
     assert one.calls.right.p == mcnemar_exact(one.calls.right.table)
 
