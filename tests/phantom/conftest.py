@@ -30,7 +30,7 @@ def cases():
 @pytest.fixture(scope="session")
 def many_cases() -> list[PhantomCase]:
     """Return enough cases, as they come, for a distribution."""
-    return [draw_case(seed) for seed in range(1200)]
+    return [draw_case(seed) for seed in range(900)]
 
 
 @pytest.fixture(scope="session")

@@ -129,9 +129,7 @@ def test_curvatures_are_as_common_as_readers_found_them(real, drawn):
             assert shares[name] == pytest.approx(READ_SHARES[name], abs=0.08), name
 
 
-def test_the_figure_has_a_panel_for_each_measure(drawn, tmp_path):
-    sheet = figure(drawn[:400], drawn[400:800])
+def test_the_figure_has_a_panel_for_each_measure(drawn):
+    sheet = figure(drawn[:400], drawn[400:])
     titles = [axes.get_title().partition("\n")[0] for axes in sheet.axes]
     assert set(measures(drawn[:40])) <= set(titles)
-    sheet.savefig(tmp_path / "figure.png", dpi=30)
-    assert (tmp_path / "figure.png").stat().st_size > 1000

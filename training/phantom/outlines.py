@@ -281,8 +281,9 @@ def figure(real: NDArray[np.float64], drawn: NDArray[np.float64]) -> Figure:
     found = {distance.measure: distance for distance in distances(real, drawn)}
     columns = 4
     rows = -(-(len(true) + 1) // columns)
-    sheet = Sheet(figsize=(3.2 * columns, 2.3 * rows), layout="constrained")
+    sheet = Sheet(figsize=(3.2 * columns, 2.3 * rows))
     panels = sheet.subplots(rows, columns).ravel()
+    sheet.subplots_adjust(0.03, 0.04, 0.99, 0.95, wspace=0.12, hspace=0.6)
     for panel, name in zip(panels, true, strict=False):
         low, high = np.percentile(np.concatenate([true[name], phantom[name]]), [0.5, 99.5])
         edges = np.linspace(low, high, 40)

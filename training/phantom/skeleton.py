@@ -69,10 +69,10 @@ class Vertebra:
 
 def plate_degrees(vertebra: Vertebra) -> tuple[float, float]:
     """Return the inclination of the upper and of the lower endplate on the film."""
-    upper, lower = (
-        np.diff(plate, axis=0)[0] for plate in np.split(vertebra.place(vertebra.corners), 2)
-    )
-    return tuple(float(np.degrees(np.arctan2(-plate[1], plate[0]))) for plate in (upper, lower))
+    placed = vertebra.place(vertebra.corners)
+    rises = placed[1::2] - placed[::2]
+    upper, lower = np.degrees(np.arctan2(-rises[:, 1], rises[:, 0]))
+    return float(upper), float(lower)
 
 
 def wedge_degrees(spine: Spine) -> float:

@@ -36,7 +36,7 @@ def draw_swimmers(canvas: Canvas, case: PhantomCase, rng: Generator) -> Map:
     floor = skull_floor(chain[0].centre, 1.0, rng)
     draw_head(canvas, chain[0].centre, floor, 1.0, rng)
     _draw_thorax(canvas, case, chain[5], rng)
-    draw_cervical_spine(canvas, chain, case.spine, rng)
+    draw_cervical_spine(canvas, chain, case.spine, case.age_years, rng)
     _draw_shoulders(canvas, low, rng)
     return _soft(canvas, chain, rng)
 
