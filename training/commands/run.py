@@ -12,8 +12,8 @@ from training.recipes.options import IMAGENET, PHANTOM, RunOptions
 
 if TYPE_CHECKING:
     import argparse
+
     from training.commands import Commands
-    from training.progress import Stages
 
 
 def add_parser(commands: Commands) -> None:
