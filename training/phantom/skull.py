@@ -21,7 +21,7 @@ from training.phantom.canvas import (
 from training.phantom.shapes import draw_block, draw_ring, draw_tooth, smooth
 from training.phantom.skeleton import build_chain, move_chain
 from training.phantom.softtissue import SOFT
-from training.phantom.vertebrae import draw_body, draw_spinous
+from training.phantom.vertebrae import draw_body, draw_pillars, draw_spinous
 
 if TYPE_CHECKING:
     from training.phantom.values import PhantomCase
@@ -130,9 +130,7 @@ def _draw_neck(canvas: Canvas, case: PhantomCase, middle: Points, rng: Generator
         draw_block(canvas, ellipse(chain[0].centre + offset, radii, 10), 0.22, sheet="arches")
     for index in (1, 2, 3):
         draw_spinous(canvas, chain[index], case.spine, index, rng)
-        size = (chain[index].depth, chain[index].height)
-        pillar = smooth([(0.5, -0.8), (0.84, -0.7), (1.16, 0.1), (1.1, 0.6), (0.6, 0.3)]) * size
-        draw_block(canvas, chain[index].place(pillar), 0.16, sheet="left", wall=0.2)
+        draw_pillars(canvas, chain[index], chain[index].height + 5.5, 0.8, rng)
         draw_body(canvas, chain[index], case.spine.endplate_depth_mm, rng)
     throat = np.array(
         [(-14, -44), (-8, -20), (-10, 30), (-12, 90), (-24, 90), (-24, 20), (-22, -20)]
