@@ -45,8 +45,8 @@ def test_the_report_is_one_file_that_needs_nothing_else(folder, tmp_path, capsys
 def test_copies_under_two_patients_are_named(folder, capsys):
     assert main(["data", str(folder)]) == 0
     shown = capsys.readouterr().out
-    assert "00.png and copy.png: same bytes, same pixels" in shown
-    assert "in different groups" in shown
+    assert "00.png and copy.png: same bytes, same pixels" in shown.replace("\n", " ")
+    assert "in different groups" in shown.replace("\n", " ")
     assert "warning: 1 pairs of films repeat each other" in shown
 
 
@@ -61,7 +61,7 @@ def test_a_film_that_breaks_on_reading_is_listed(folder, tmp_path, capsys):
 
 def test_what_cannot_be_read_is_one_sentence_and_exit_code_1(tmp_path, capsys):
     assert main(["data", str(tmp_path)]) == 1
-    assert capsys.readouterr().err.startswith(f"training: {tmp_path} is no data set")
+    assert f"training: {tmp_path} is no data set" in capsys.readouterr().err
 
 
 def test_a_finding_that_no_film_has_a_label_of_is_refused(folder, capsys):
