@@ -32,11 +32,6 @@ class Stages:
         self.console, self._clock = console, clock
         self._advance: Callable[[], None] = lambda: None
 
-    @property
-    def console(self) -> Console:
-        """Where they are shown; a bar within a stage goes to the same console."""
-        return self._console
-
     def advance(self) -> None:
         """Count one more film of the stage that goes on."""
         self._advance()

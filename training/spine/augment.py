@@ -163,13 +163,13 @@ def shaded(images: Tensor, chance: Generator) -> Tensor:
 
 
 def jittered(landmarks: Tensor, pixels: float | Tensor, chance: Generator) -> Tensor:
-    """Misplace landmarks (n, 23, 2) as a locator would: each by itself and all together.
+    """Misplace landmarks (n, 23, 2) as a locator would: each by itself, all half as much together.
 
     Args:
         landmarks: The true ones.
-        pixels: Standard deviation of both, one for all films or (n, 1, 1).
+        pixels: Standard deviation of each by itself, one for all films or (n, 1, 1).
         chance: Where the random numbers come from.
     """
     each = torch.randn(landmarks.shape, generator=chance) * pixels
-    together = torch.randn((len(landmarks), 1, 2), generator=chance) * pixels
+    together = torch.randn((len(landmarks), 1, 2), generator=chance) * pixels / 2
     return landmarks + each + together

@@ -157,7 +157,7 @@ class DataRun:
         return films.chosen(rows), Networks(locator, readers, self.plan.sizes)
 
     def _locator(self, films: Films, tuning: Films) -> Locator:
-        """Train the locator on films with landmarks and on the phantom's, which shows more views."""
+        """Train the locator on films with landmarks and the phantom's, which show more views."""
         cases = training_cases(self.plan.train, self.seed)
         with self.stages.stage("rendering phantom films for the locator", len(cases)):
             drawn = rendered_films(self.crew, cases, PATH)

@@ -43,11 +43,11 @@ class Sizes:
 
     locator_width: int = 12
     reader_width: int = 12
-    locator_epochs: int = 9
-    corner_epochs: int = 8
-    reader_epochs: int = 10
+    locator_epochs: int = 7
+    corner_epochs: int = 6
+    reader_epochs: int = 9
     members: int = 3
-    jitter_pixels: float = 4.0
+    jitter_pixels: float = 3.5
 
     def scaled(self, share: float) -> Sizes:
         """Fewer epochs, for a quick run."""
