@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from training.commands import (
     certify,
+    compare,
     data,
     export,
     papers,
     phantom,
+    report,
     trial,
 )
 from training.commands import (
@@ -32,7 +34,9 @@ _COMMANDS = (
     phantom,
     run_recipe,
     certify,
+    compare,
     trial,
+    report,
     export,
     papers,
 )

@@ -23,12 +23,13 @@ class Stages:
         clock: Seconds of a clock that never goes back.
 
     Attributes:
+        console: Where they are shown.
         seconds: Wall-clock seconds of each finished stage.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds: dict[str, float] = {}
-        self._console, self._clock = console, clock
+        self.console, self._clock = console, clock
         self._advance: Callable[[], None] = lambda: None
 
     def advance(self) -> None:
@@ -37,11 +38,11 @@ class Stages:
 
     def say(self, line: str) -> None:
         """Show a line."""
-        self._console.print(line, highlight=False)
+        self.console.print(line, highlight=False)
 
     def show(self, table: Table) -> None:
         """Show a table."""
-        self._console.print(table)
+        self.console.print(table)
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[None]:
@@ -53,7 +54,7 @@ class Stages:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        with Progress(*columns, console=self.console, transient=True) as progress:
             task = progress.add_task(name, total=total)
             self._advance = lambda: progress.advance(task)
             yield

@@ -38,7 +38,7 @@ RECIPE = PaperRecipe(
     name=NAME,
     paper=Paper(
         citation="Lee, Shin, Chang 2022, BMC Neurology 22:147",
-        printed={"accuracy": 0.871, "sensitivity": 0.864, "precision": 0.889, "auc": 0.864},
+        printed={"accuracy": 0.871, "recall": 0.864, "precision": 0.889, "auc": 0.864},
         matrix=ConfusionMatrix(22, 7, 32, 1),
         remark=(
             "The paper's recall and precision are means over both classes, and its AUC is the "

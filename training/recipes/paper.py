@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,12 +12,19 @@ from training.files import write_whole
 from training.films.channels import Channels
 from training.films.moments import IMAGENET, Moments, moments_of
 from training.loop import History, LoopSettings, fit, leads
+from training.loop.run_folder import RunFolder, RunPlan
 from training.networks.classifiers import Classifier, build
 from training.networks.weights import Start
 from training.predictions import PREDICTIONS, Prediction, write_predictions
-from training.recipes.baselines import baseline_scores
+from training.recipes import contract
 from training.recipes.paper_films import ChosenFilms, balanced_part, choose_films, read_parts
-from training.recipes.paper_results import Figures, figures, of_matrix, results_table
+from training.recipes.paper_results import (
+    Figures,
+    baseline_figures,
+    figures,
+    of_matrix,
+    results_table,
+)
 from training.recipes.paper_task import PaperTask, Part, scores
 from training.sources.splits import SPLIT_FILE, write_splits
 
@@ -35,6 +42,23 @@ _TRAIN: Final = "train"
 _TUNING: Final = "tuning"
 _TEST: Final = "test"
 _METRICS: Final = "metrics.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What a network learns from.
+
+    Attributes:
+        train: Training films, those that SMOTE made included.
+        watched: Films whose AUC is the figure after each epoch.
+        moments: What pictures are normalised by.
+        tuned: Whether the watched films are tuning films, which decide what epoch is kept.
+    """
+
+    train: Part
+    watched: Part
+    moments: Moments
+    tuned: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,14 +97,38 @@ def run_paper(recipe: PaperRecipe, options: RunOptions, stages: Stages) -> None:
         WeightsError: The weights to begin with are not to be had.
         DiskError: Something could not be written.
     """
+    _refuse_taken(options)
     recipe = adapted(recipe, options, stages.say)
     chosen = choose_films(recipe, options, stages)
     start = Start(options.weights)
     network = build(recipe.network, recipe.picture.side, start, options.seed, stages.say)
     parts = read_parts(recipe, chosen, options, stages)
-    trained = _trained(recipe, network, parts, options, stages)
-    if leads():
-        _measured(recipe, chosen, parts, trained, options, stages)
+    lesson = _lesson(recipe, parts, options, stages)
+    plan = _plan(recipe, chosen, start, options)
+    with RunFolder.opened(options.out, plan, resume=options.resume, report=stages.say):
+        trained = _trained(recipe, network, lesson, options, stages)
+        if leads():
+            _measured(recipe, chosen, parts, trained, options, stages)
+
+
+def _refuse_taken(options: RunOptions) -> None:
+    """Look at the folder of the run before hours are spent on what it is for."""
+    if not options.resume and options.out.is_dir() and any(options.out.iterdir()):
+        raise RunError(
+            f"{options.out} is not empty: go on with its run by --resume, or choose another "
+            "folder with --out."
+        )
+
+
+def _plan(recipe: PaperRecipe, chosen: ChosenFilms, start: Start, options: RunOptions) -> RunPlan:
+    """Everything that the result of a run follows from, in plain values."""
+    values = asdict(recipe)
+    del values["paper"]  # what it should come to decides nothing
+    settings = json.loads(json.dumps(values, default=lambda choice: choice.value))
+    settings["finding"] = chosen.finding
+    settings["weights"] = str(start)
+    settings["films"] = {name: len(films) for name, films in chosen.parts.items()}
+    return RunPlan(recipe.name, settings, options.seed, chosen.digest, contract(recipe.name))
 
 
 def adapted(
@@ -120,41 +168,46 @@ def _shortened(steps: tuple[Step, ...], epochs: int | None) -> tuple[Step, ...]:
     return tuple(replace(step, epochs=max(step.epochs * epochs // usual, 1)) for step in steps)
 
 
-def _trained(
-    recipe: PaperRecipe,
-    network: Classifier,
-    parts: Mapping[str, Part],
-    options: RunOptions,
-    stages: Stages,
-) -> Trained:
-    """Balance, measure the moments, and let the network learn step by step."""
+def _lesson(
+    recipe: PaperRecipe, parts: Mapping[str, Part], options: RunOptions, stages: Stages
+) -> Lesson:
+    """Balance the training part where the paper does, and measure its moments before that."""
     train = parts[_TRAIN]
     moments = moments_of(train.pictures) if recipe.own_moments else IMAGENET
+    watched = parts.get(_TUNING) or train.watched()
     if recipe.smote:
         train = balanced_part(train, options.seed, stages)
-    watched = parts.get(_TUNING) or train.watched()
-    histories = []
+    return Lesson(train, watched, moments, tuned=_TUNING in parts)
+
+
+def _trained(
+    recipe: PaperRecipe, network: Classifier, lesson: Lesson, options: RunOptions, stages: Stages
+) -> Trained:
+    """Let the network learn step by step."""
+    histories: list[History] = []
+    digest = lesson.train.digest()
     for number, step in enumerate(recipe.steps, start=1):
         name = "network" if len(recipe.steps) == 1 else f"step-{number}"
-        with stages.stage(f"training {name} on {len(train)} films"):
-            histories.append(
-                fit(
-                    PaperTask(recipe, step, network, train, watched, moments),
-                    LoopSettings(
-                        epochs=step.epochs,
-                        batch=recipe.batch,
-                        seed=options.seed,
-                        keep="best" if _TUNING in parts else "last",
-                        device=options.device,
-                    ),
-                    folder=options.out,
-                    name=name,
-                    data=train.digest(),
-                    report=stages.say,
-                    resume=options.resume,
-                )
-            )
-    return Trained(network, moments, tuple(histories), len(train))
+        stages.say(f"{name} learns from {len(lesson.train)} films")
+        settings = LoopSettings(
+            epochs=step.epochs,
+            batch=recipe.batch,
+            seed=options.seed,
+            keep="best" if lesson.tuned else "last",
+            device=options.device,
+        )
+        history = fit(
+            PaperTask(recipe, step, network, lesson.train, lesson.watched, lesson.moments),
+            settings,
+            folder=options.out,
+            name=name,
+            data=digest,
+            report=stages.say,
+            console=stages.console,
+            resume=options.resume,
+        )
+        histories.append(history)
+    return Trained(network, lesson.moments, tuple(histories), len(lesson.train))
 
 
 def _measured(
@@ -171,12 +224,9 @@ def _measured(
         for name, part in parts.items()
         if name != _TRAIN
     }
-    test = chosen.parts[_TEST]
     run = figures(found[_TEST], parts[_TEST].present)
-    baselines: dict[str, Figures | str] = {
-        name: one if isinstance(one, str) else figures(one, parts[_TEST].present)
-        for name, one in baseline_scores(chosen.parts[_TRAIN], parts[_TRAIN].present, test).items()
-    }
+    fitting = [*chosen.parts[_TRAIN], *chosen.parts.get(_TUNING, ())]
+    baselines = baseline_figures(fitting, chosen.parts[_TEST], chosen.finding)
     write_splits(options.out / SPLIT_FILE, chosen.parts)
     write_predictions(options.out / PREDICTIONS, _predictions(chosen, found))
     metrics = _metrics(recipe, chosen, trained, run, baselines)
