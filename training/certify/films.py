@@ -14,6 +14,7 @@ from training.certify.chain import analyst_of, judged
 from training.certify.seen import MadeWith, film_digest
 from training.errors import DataError, RefusedError
 from training.phantom import PhantomCase, View, draw_case, render
+from training.phantom.sites import origin_of_seed
 from training.phantom.truth import has_finding
 from triage.vision.pixels import prepare
 
@@ -156,7 +157,7 @@ def _read_drawn(drawn: Drawn, bundle: Path) -> CalibrationFilm:
     film = prepare(render(case, drawn.spacing_mm).pixels, analyst.bundle.manifest.path)
     seen = judged(analyst, film, case.age_years)
     findings = [finding.name for finding in analyst.bundle.findings]
-    people = _people(case.sex, case.age_years)
+    people, origin = _people(case.sex, case.age_years), origin_of_seed(case.seed)
     resolution = "of a detector" if drawn.spacing_mm == _FINE_MM else "of a training film"
     return CalibrationFilm(
         truth=tuple(has_finding(case, name) for name in findings),
@@ -164,7 +165,13 @@ def _read_drawn(drawn: Drawn, bundle: Path) -> CalibrationFilm:
         natural=not drawn.wanted,
         failed=seen.failed,
         raw=seen.raw,
-        strata={**people, "facing": case.facing, "resolution": resolution},
+        strata={
+            **people,
+            "site": origin.site.name,
+            "manufacturer": origin.machine.manufacturer,
+            "facing": case.facing,
+            "resolution": resolution,
+        },
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from training.report.page import DASH, badge, note, paragraph, share, table
+from training.report.page import DASH, badge, note, number, paragraph, per_cent, share, table
 from training.statistics import Interval, positives_needed
 from training.trial.verdicts import Line, Verdict
 
@@ -52,14 +52,14 @@ def certificate(material: Material) -> str:
 
 
 def _meaning(shown: Certificate) -> str:
+    alpha, delta = per_cent(shown.alpha, 1), per_cent(shown.delta)
     return (
-        f"Take films like those that the certificate was made on, which pass every gate and have "
-        f"a finding. At most {shown.alpha:.1%} of them are ruled out for that finding; the risk "
-        f"that this statement is wrong is {shown.delta:.0%}, for each finding. The threshold is "
-        "the (k+1)-th smallest score of n positives that nothing was trained on, where k misses "
-        "among n are the most that alpha and delta allow. A film is lowered only when every "
-        "finding is ruled out by every member. Of films of another kind it says nothing: those "
-        "are what the gates are for."
+        "Take films like those that the certificate was made on, which pass every gate and have a "
+        f"finding. At most {alpha} of them are ruled out for that finding; the risk that this "
+        f"statement is wrong is {delta}, for each finding. The threshold is the (k+1)-th smallest "
+        "score of n positives that nothing was trained on, where k misses among n are the most "
+        "that alpha and delta allow. A film is lowered only when every finding is ruled out by "
+        "every member. Of films of another kind it says nothing: those are what the gates are for."
     )
 
 
@@ -70,7 +70,7 @@ def _thresholds(shown: Certificate, bundle: Bundle) -> str:
             escape(name),
             str(one.positives),
             str(one.misses_allowed),
-            f"{one.prevalence:.1%}",
+            per_cent(one.prevalence, 1),
             f"{one.threshold:.3f}",
             DASH if points[name] is None else f"{points[name]:.3f}",
         )
@@ -174,8 +174,8 @@ def shifts(trial: Trial | None) -> str:
         f"<dt>{badge(verdict.value, KINDS[verdict])}</dt><dd>{escape(_MEANINGS[verdict])}</dd>"
         for verdict in present
     )
-    head = ("films", "verdict", "drawn", "stopped", "mostly by", "missed of those passed",
-            "allowed", "miss rate", "normals lowered", "AUC of those passed")  # fmt: skip
+    head = ("films", "verdict", "stopped of those drawn", "mostly by", "missed of those passed",
+            "miss rate", "normals lowered", "AUC of those passed")  # fmt: skip
     return f"{first}{table(head, [_row(line) for line in trial.lines])}<dl>{legend}</dl>"
 
 
@@ -187,12 +187,14 @@ def _row(line: Line) -> tuple[str, ...]:
     return (
         escape(_name(line)),
         badge(line.verdict.value, KINDS[line.verdict]),
-        str(line.films),
-        share(line.stopped_share),
+        f"{share(line.stopped_share)} <small>of {line.films}</small>",
         escape(line.gate),
-        f"{line.missed} of {line.passed}",
-        "too few" if line.allowed is None else str(line.allowed),
+        f"{line.missed} of {line.passed} <small>{_allowed(line)}</small>",
         share(line.missed_share),
         share(line.normals_share),
-        _area(line.area),
+        number(line.area),
     )
+
+
+def _allowed(line: Line) -> str:
+    return "too few" if line.allowed is None else f"{line.allowed} allowed"

@@ -174,7 +174,9 @@ class _Frame:
             height = self.up(value)
             yield f'<path class="grid" d="M{_LEFT} {height:.1f}H{right}"/>'
             yield f'<text x="{_LEFT - 6}" y="{height + 3.5:.1f}" class="end">{value:g}</text>'
-        places = list(enumerate(axes.x_names)) or [(at, f"{at:g}") for at in ticks(*self.x_range)]
+        places = [(at, f"{at:g}") for at in ticks(*self.x_range)]
+        if axes.x_names:
+            places = [(float(at), name) for at, name in enumerate(axes.x_names)]
         for at, name in places:
             yield (
                 f'<text x="{self.across(at):.1f}" y="{bottom + 14}" class="mid">'

@@ -180,7 +180,8 @@ def _members(
     films: Sequence[Prediction], of: Callable[[Prediction], str]
 ) -> Iterator[tuple[str, Flags]]:
     names = np.array([of(one) for one in films])
-    for name in sorted(set(names.tolist()) - {""}):
+    known = sorted(set(names.tolist()) - {""})
+    for name in known if len(set(names.tolist())) > 1 else ():  # a group of all is no group
         yield name, names == name
 
 
@@ -230,12 +231,18 @@ def baselines(material: Material) -> str:
     found = material.metrics.get("baselines")
     if not isinstance(found, dict) or not found:
         return ""
-    rows = [(escape(name.replace("_", " ")), *_baseline(value)) for name, value in found.items()]
+    rows = [(_baseline_name(name), *_baseline(value)) for name, value in found.items()]
     words = (
         "What needs no look at the pixels. A model must beat these; accuracy alone is never "
         "reported, because whoever always names the larger class has a high one."
     )
     return paragraph(words) + table(("baseline", "figure", "balanced accuracy"), rows)
+
+
+def _baseline_name(name: str) -> str:
+    return escape(
+        name.replace("_", " ").replace(" auc", ": AUC").replace(" accuracy", ": accuracy")
+    )
 
 
 def _baseline(value: object) -> tuple[str, str]:

@@ -89,6 +89,11 @@ def note(text: str, kind: str = "") -> str:
     return f'<p class="note {kind}">{escape(text)}</p>'
 
 
+def per_cent(share: float, digits: int = 0) -> str:
+    """A share in per cent."""
+    return f"{share * 100:.{digits}f} %"
+
+
 def badge(text: str, kind: str) -> str:
     """A word in a colour: ``"good"``, ``"doubt"`` or ``"bad"``."""
     return f'<span class="badge {kind}">{escape(text)}</span>'
@@ -137,7 +142,8 @@ small{color:var(--soft);font-size:.86em;white-space:nowrap}
 margin:1.2rem 0}
 .tile{background:var(--panel);border-radius:.5rem;padding:.8rem 1rem}
 .tile b{display:block;font-size:1.5rem;line-height:1.25;font-variant-numeric:tabular-nums}
-.tile span{display:block;color:var(--soft);font-size:.88rem}
+.tile b small{display:block;font-size:.9rem;font-weight:400}
+.tile>span{display:block;color:var(--soft);font-size:.88rem}
 .note{border-left:.25rem solid var(--t0);background:var(--panel);padding:.65rem .95rem;
 border-radius:0 .4rem .4rem 0}
 .note.good{border-color:var(--good);background:var(--good-bg)}
@@ -149,14 +155,14 @@ font-size:.85em;white-space:nowrap}
 .badge.doubt{color:var(--doubt);background:var(--doubt-bg)}
 .badge.bad{color:var(--bad);background:var(--bad-bg)}
 .wide{overflow-x:auto;margin:1rem 0}
-table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;min-width:100%}
+table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding:0 0 .4rem}
-th,td{padding:.34rem .7rem .34rem 0;text-align:left;vertical-align:top;
+th,td{padding:.34rem 1.1rem .34rem 0;text-align:left;vertical-align:top;
 border-bottom:1px solid var(--rule)}
 thead th{color:var(--soft);font-weight:600;vertical-align:bottom}
 tbody th{font-weight:500;white-space:nowrap}
 td{white-space:nowrap}
-.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(19rem,100%),1fr));gap:1rem;
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(15rem,100%),1fr));gap:1rem;
 margin:1rem 0}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.9rem;
 margin:.8rem 0}

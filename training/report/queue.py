@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from training.report.chart import Axes, Guide, Series, chart
-from training.report.page import DASH, figure, figures, paragraph, table
+from training.report.page import DASH, figure, figures, paragraph, per_cent, table
 from training.report.waiting import Sorting, Waits, by_class, draw_arrivals, in_turn, simulate
 from triage.values import Outcome
 
@@ -36,7 +36,7 @@ def waiting(material: Material) -> str:
     rows = [
         _row("first come, first served", in_turn(_LOAD), plain),
         _row("re-ordered by class", by_class(sorting, _LOAD), free),
-        _row(f"re-ordered, nobody waits beyond {_CAP:g}", capped, capped),
+        _row(f"re-ordered, raised after {_CAP:g} (simulated)", capped, capped),
     ]
     head = ("order of reading", "all", "abnormal", "normal", "missed abnormal", "longest")
     return (
@@ -71,12 +71,12 @@ def _of_films(films: Sequence[TrialFilm]) -> Sorting | None:
 
 
 def _words(sorting: Sorting) -> str:
-    raised, _, missed = sorting.abnormal
-    lowered = sorting.normal[2]
+    raised, _, missed = (per_cent(share, 1) for share in sorting.abnormal)
+    lowered, prevalence = per_cent(sorting.normal[2], 1), per_cent(sorting.prevalence)
     return (
-        f"One reader who is busy {_LOAD:.0%} of the time, studies that arrive at random, times in "
-        f"units of one reading. Of the films of the table {sorting.prevalence:.0%} are abnormal; "
-        f"{raised:.1%} of those are raised and {missed:.1%} lowered; {lowered:.1%} of the normal "
+        f"One reader who is busy {per_cent(_LOAD)} of the time, studies that arrive at random, "
+        f"times in units of one reading. Of the films of the table {prevalence} are abnormal; "
+        f"{raised} of those are raised and {missed} lowered; {lowered} of the normal "
         "ones are lowered. Re-ordering saves no work: what the abnormal gain, the normal pay, "
         "and an abnormal study that was taken for normal pays most. Means are exact "
         "(non-preemptive priority queue) but for the cap, which is simulated, as is the longest "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from training.errors import RunError
 from training.files import write_whole
+from training.phantom.sites import origin_of_seed
 from training.predictions import PREDICTIONS, Prediction, write_predictions
 from training.processes import Crew
 from training.statistics import positives_needed
@@ -235,7 +236,8 @@ def predictions(trial: Trial) -> list[Prediction]:
             gate=film.failed[0] if film.failed else "",
             sex=film.sex,
             age_years=film.age_years,
-            manufacturer="phantom",
+            site=origin_of_seed(film.seed).site.name,
+            manufacturer=origin_of_seed(film.seed).machine.manufacturer,
         )
         for film in trial.films
         if film.raw

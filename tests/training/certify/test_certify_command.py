@@ -56,7 +56,6 @@ def test_too_few_positives_are_refused_with_the_numbers_needed(folder, tmp_path,
 def test_enough_positives_give_a_bundle_with_a_certificate(folder, tmp_path) -> None:
     """Five positives show a miss rate of at most one half."""
     out = tmp_path / "new"
-    # The weights are random: ruling out nearly everything needs no flag to be moved.
     assert main(["certify", str(folder), "--out", str(out), "--alpha", "0.5", *FEW]) == 0
 
     bundle = Bundle.load(out)
@@ -65,7 +64,7 @@ def test_enough_positives_give_a_bundle_with_a_certificate(folder, tmp_path) -> 
     assert set(bundle.certificate.findings) == set(FINDINGS)
     assert bundle.manifest.provenance["certified_on"]["films"] == 32
     kinds = {row["stratum"].split(":")[0] for row in bundle.certificate.strata}
-    assert kinds == {"sex", "age", "facing", "resolution"}
+    assert kinds == {"sex", "age", "site", "manufacturer", "facing", "resolution"}
     before = Bundle.load(folder)
     for old, new in zip(before.operating_points, bundle.operating_points, strict=True):
         assert new.rule_out is not None
