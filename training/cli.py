@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from training.commands import (
     certify,
+    compare,
+    data,
     export,
     papers,
     phantom,
+    report,
     trial,
 )
 from training.commands import (
@@ -27,10 +30,13 @@ if TYPE_CHECKING:
 
 _COMMANDS = (
     list_recipes,
+    data,
     phantom,
     run_recipe,
     certify,
+    compare,
     trial,
+    report,
     export,
     papers,
 )

@@ -257,3 +257,32 @@ def test_no_fault_ever_lowers_a_study(evidence, mode, spared):
 @given(evidence=studies, mode=st.sampled_from(Mode))
 def test_every_decision_gives_a_reason(evidence, mode):
     assert decided(evidence, mode).reasons
+
+
+DESCRIBED = (*POINTS, OperatingPoint("spondylosis:C5/C6", 2.0, None, 0.88, None, decides=False))
+
+
+def described(raw: float) -> Analysis:
+    """Scores that rule every deciding finding out, and one of a description."""
+    found = analysis(-5.0)
+    level = tuple(Score("spondylosis:C5/C6", member, raw, 0.5) for member in MEMBERS)
+    return replace(found, scores=(*found.scores, *level))
+
+
+def test_a_description_above_its_threshold_raises_nothing_and_blocks_nothing():
+    decision = decide(study(image(described(9.0))), DESCRIBED, MEMBERS, DIGEST, Mode.DEMOTE)
+    assert decision.outcome is Outcome.LIKELY_NORMAL
+    assert decision.flagged == ()
+
+
+def test_a_description_that_was_not_scored_is_doubt():
+    decision = decide(study(image(analysis(-5.0))), DESCRIBED, MEMBERS, DIGEST, Mode.DEMOTE)
+    assert decision.outcome is Outcome.NOT_ASSESSABLE
+
+
+def test_a_bundle_that_only_describes_decides_nothing():
+    only = DESCRIBED[-1:]
+    found = described(-9.0)
+    found = replace(found, scores=found.scores[-len(MEMBERS) :])
+    decision = decide(study(image(found)), only, MEMBERS, DIGEST, Mode.DEMOTE)
+    assert decision.outcome is Outcome.NOT_ASSESSABLE

@@ -27,6 +27,18 @@ def cases():
     return draw
 
 
+@pytest.fixture(scope="session")
+def many_cases() -> list[PhantomCase]:
+    """Return enough cases, as they come, for a distribution."""
+    return [draw_case(seed) for seed in range(900)]
+
+
+@pytest.fixture(scope="session")
+def normal_cases(many_cases) -> list[PhantomCase]:
+    """Return the normal ones of them."""
+    return [case for case in many_cases if not case.abnormal]
+
+
 @pytest.fixture
 def brightness():
     """Return a function that gives the mean grey level around points of a film."""

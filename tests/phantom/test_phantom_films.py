@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.phantom import DISCS, Degradation, View, disc_labels, draw_case, render
+from training.phantom import DISCS, Degradation, disc_labels, draw_case, render
 from training.phantom.films import HEIGHT_MM, WIDTH_MM
 
 
@@ -56,7 +56,7 @@ def test_global_random_state_is_neither_used_nor_changed(film):
 
 def test_bodies_are_brighter_than_the_discs_between_them(cases, brightness):
     seen = []
-    for case in cases(30, abnormal=False):
+    for case in cases(16, abnormal=False):
         film = render(case)
         bodies = brightness(film, np.array([corners(film, k).mean(axis=0) for k in range(5)]), 3)
         discs = brightness(film, np.array([disc_corners(film, k).mean(axis=0) for k in range(5)]))
@@ -67,7 +67,7 @@ def test_bodies_are_brighter_than_the_discs_between_them(cases, brightness):
 def test_keypoints_lie_on_the_edge_of_bone(cases, brightness):
     """Within a front corner there is bone, without it soft tissue; behind lie the pillars."""
     inner, outer = [], []
-    for case in cases(20, abnormal=False):
+    for case in cases(14, abnormal=False):
         film = render(case)
         for vertebra in range(5):
             points = corners(film, vertebra)[[0, 2]]
@@ -106,7 +106,7 @@ def test_a_finer_film_shows_the_same_patient(film):
 
 
 def test_every_keypoint_of_an_ordinary_film_is_on_it(cases):
-    for case in cases(40):
+    for case in cases(20):
         film = render(case)
         inside = (film.keypoints > 0) & (
             film.keypoints < (film.pixels.shape[1], film.pixels.shape[0])
@@ -139,7 +139,7 @@ def gap_mm(film, disc: int) -> float:
 
 def test_a_worn_disc_is_measurably_narrower_on_the_film():
     worn, sound = [], []
-    for seed in range(40):
+    for seed in range(20):
         with_it = render(draw_case(seed, findings=("spondylosis:C5/C6",)))
         without = render(draw_case(seed, findings=()))
         worn.append(gap_mm(with_it, 3))
@@ -147,6 +147,18 @@ def test_a_worn_disc_is_measurably_narrower_on_the_film():
     order = np.array(worn)[:, None] < np.array(sound)[None, :]
     assert order.mean() > 0.85  # the area under the curve of this one measurement
     assert np.median(worn) < 0.75 * np.median(sound)
+
+
+def test_a_narrow_canal_shows_the_lamina_close_to_the_body(brightness):
+    """Just behind the joints of a wide canal there is soft tissue, of a narrow one the lamina."""
+    narrow, wide = [], []
+    for seed in range(12):
+        for findings, values in ((("canal-narrowing:C5",), narrow), ((), wide)):
+            film = render(draw_case(seed, findings=findings))
+            c5 = corners(film, 2)
+            wall, plate = c5[[1, 3]].mean(axis=0), c5[1] - c5[0]
+            values.append(brightness(film, wall + np.array([[0.72], [0.80]]) * plate, 1).mean())
+    assert np.mean(np.array(narrow) > np.array(wide)) > 0.8
 
 
 def test_a_swelling_moves_the_airway_away_from_the_spine(brightness):
@@ -167,19 +179,14 @@ def test_disc_labels_follow_the_findings():
     assert len(DISCS) == 5
 
 
-@pytest.mark.parametrize("view", [View.AP, View.ODONTOID, View.CHEST])
-def test_other_views_have_no_keypoints_and_look_different(film, view):
-    other, lateral = film(3, view=view, abnormal=False), film(3, abnormal=False)
-    assert np.isnan(other.keypoints).all()
-    assert other.pixels.shape == lateral.pixels.shape
-    assert abs(np.corrcoef(other.pixels.ravel(), lateral.pixels.ravel())[0, 1]) < 0.8
-
-
 def test_hardware_of_every_kind_is_brighter_than_the_bone_it_sits_in(cases):
     """Around the spine a film with hardware has a bright patch that the same film without lacks."""
     for case in cases(12, first_seed=60, abnormal=False, hardware=True):
         fixed, plain = render(case), render(replace(case, hardware=False))
-        low, high = plain.keypoints.min(axis=0) - 12, plain.keypoints.max(axis=0) + (50, 0)
+        low, high = (
+            plain.keypoints.min(axis=0) - 12,
+            plain.keypoints.max(axis=0) + np.array([50, 0]),
+        )
         window = np.s_[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])]
         brighter = fixed.pixels[window].astype(int) - plain.pixels[window]
         assert (brighter > 350).sum() > 40
@@ -224,7 +231,7 @@ def test_rotation_turns_the_keypoints_with_the_bones(cases, brightness):
 
 
 def test_collimation_hides_a_part_of_the_spine(cases):
-    for case in cases(20, degradations=(Degradation.COLLIMATION,)):
+    for case in cases(12, degradations=(Degradation.COLLIMATION,)):
         film = render(case)
         places = np.rint(film.keypoints).astype(int)
         hidden = film.pixels[places[:, 1], places[:, 0]] == 0

@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from training.phantom import View, draw_case, render
+from training.phantom import Degradation, View, draw_case, render
 from training.phantom.people import MEN, WOMEN, draw_patient
 from training.phantom.studies import Syntax, image_dataset, write_study
 
@@ -72,6 +72,53 @@ def test_a_chest_says_that_it_is_one(study_plan):
     dataset = image_dataset(render(case, 1.0), study_plan(case))
     assert dataset.BodyPartExamined == "CHEST"
     assert dataset.AnatomicRegionSequence[0].CodeValue == "816094009"
+
+
+def test_each_view_is_named_by_codes_of_the_standard(study_plan):
+    named = {}
+    for view in View:
+        case = draw_case(5, view=view, facing="right")
+        dataset = image_dataset(render(case, 2.0), study_plan(case))
+        named[view] = (dataset.ViewPosition, dataset.ViewCodeSequence[0].CodeMeaning)
+    assert named[View.LATERAL] == ("RL", "right lateral")
+    assert named[View.OBLIQUE] == ("RLO", "right oblique")
+    assert named[View.SWIMMERS] == ("RL", "lateral")
+    assert named[View.HAND] == ("PA", "postero-anterior")
+
+
+def test_only_a_hand_has_a_side(study_plan):
+    for view, modality, side in (
+        (View.HAND, "DX", "R"), (View.LATERAL, "DX", "U"), (View.HAND, "CR", "R"),
+    ):  # fmt: skip
+        case = draw_case(5, view=view, facing="right")
+        dataset = image_dataset(render(case, 2.0), study_plan(case, modality=modality))
+        assert dataset.get("ImageLaterality", dataset.get("Laterality")) == side
+
+
+def test_pixel_spacing_in_the_patient_is_smaller_by_the_magnification(study_plan):
+    seen = set()
+    for seed in range(12):
+        case = draw_case(seed)
+        dataset = image_dataset(render(case, 2.0), study_plan(case))
+        ratio = float(dataset.DistanceSourceToDetector) / float(dataset.DistanceSourceToPatient)
+        assert 1500 <= dataset.DistanceSourceToDetector <= 1800
+        assert ratio == pytest.approx(1.17, abs=0.002)
+        assert float(dataset.EstimatedRadiographicMagnificationFactor) == pytest.approx(
+            ratio, rel=1e-4
+        )
+        seen.add("PixelSpacing" in dataset)
+        if "PixelSpacing" in dataset:
+            assert dataset.PixelSpacingCalibrationType == "GEOMETRY"
+            quotient = dataset.ImagerPixelSpacing[0] / dataset.PixelSpacing[0]
+            assert quotient == pytest.approx(1.17, abs=0.001)
+    assert seen == {True, False}
+
+
+def test_a_film_with_text_burned_in_says_so(study_plan):
+    for degradations, answer in (((), "NO"), ((Degradation.BURNED_IN,), "YES")):
+        case = draw_case(5, degradations=degradations)
+        dataset = image_dataset(render(case, 1.0), study_plan(case))
+        assert dataset.BurnedInAnnotation == answer
 
 
 def test_the_order_priority_is_there_only_when_asked_for(study_plan):

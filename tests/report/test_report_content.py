@@ -12,7 +12,7 @@ from triage import uids
 from triage.codes import CODES
 from triage.errors import ReportError
 from triage.report import build_report, write_part10
-from triage.values import ConceptCode, FindingDefinition, Mode, Outcome
+from triage.values import ConceptCode, FindingDefinition, Mode, OperatingPoint, Outcome
 
 NORMAL, ABNORMAL, UNDETERMINED_STUDY = "17621005", "263654008", "371934000"
 PRESENT, ABSENT, UNDETERMINED = "52101004", "272519000", "373068000"
@@ -264,3 +264,47 @@ def test_there_is_no_image_library_when_one_image_cannot_be_described(make, keyw
     header[keyword].value = value
     report = tree(make.report_request(), make.dx_header(), header)
     assert children(report, "111028") == []
+
+
+def with_level(make, outcome, level: float, **changes):
+    """Make a request whose bundle also describes spondylosis at one disc."""
+    site = CODES.c5_c6_disc
+    described = FindingDefinition(
+        "spondylosis:C5/C6", "Spondylosis at C5/C6", CODES.spondylosis, site, "spondylosis"
+    )
+    base = make.report_request(outcome, **changes)
+    found = make.analysis(
+        spondylosis=(2.0, 1.0), lordosis=(-1.0, -2.0), **{"spondylosis:C5/C6": (level, level)}
+    )
+    point = OperatingPoint("spondylosis:C5/C6", 0.5, None, 0.62, None, decides=False)
+    return replace(
+        base,
+        images=(make.image(result=found),),
+        findings=(*base.findings, described),
+        operating_points=(*base.operating_points, point),
+    )
+
+
+def test_a_level_is_described_at_its_own_site(make):
+    request = with_level(make, Outcome.ABNORMAL, 1.0, flagged=("spondylosis",))
+    *_, level = groups(tree(request, make.dx_header()))
+    assert coded(level, "121071") == CODES.spondylosis.value
+    assert coded(level, "363698007") == CODES.c5_c6_disc.value
+    assert coded(level, "121052") == PRESENT
+
+
+def test_a_level_below_its_threshold_is_not_called_absent(make):
+    request = with_level(make, Outcome.LIKELY_NORMAL, -6.0)
+    *_, level = groups(tree(request, make.dx_header()))
+    assert coded(level, "121052") == UNDETERMINED
+
+
+def test_a_description_never_leads_the_study(make):
+    request = with_level(make, Outcome.ABNORMAL, 9.0, flagged=("spondylosis",))
+    study, spondylosis, *_, level = groups(tree(request, make.dx_header()))
+    assert number(study, "111012") == number(spondylosis, "111012")
+    assert number(level, "111012") > number(study, "111012")
+
+
+def test_levels_please_the_validators(make, quick_check):
+    quick_check(build_report(with_level(make, Outcome.ABNORMAL, 1.0), [make.dx_header()]))

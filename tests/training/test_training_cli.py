@@ -8,13 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console
 
 from tests.vision.bundles import bundle_parts
 from training.bundle.export import BundleParts, read_parts, write_bundle
 from training.cli import main
-from training.progress import Stages
-from training.recipes import cspine_first
 from triage.errors import BundleError
 from triage.vision.bundle import Bundle, default_bundle_folder
 
@@ -26,7 +23,7 @@ def test_the_recipes_are_listed_with_their_contracts(capsys) -> None:
     assert main(["list"]) == 0
 
     shown = capsys.readouterr().out
-    assert "cspine-first" in shown
+    assert "cspine" in shown
     assert "Hardware" in shown
     assert "nothing about patients" in " ".join(shown.split())
 
@@ -34,11 +31,12 @@ def test_the_recipes_are_listed_with_their_contracts(capsys) -> None:
 def test_an_unknown_recipe_is_answered_with_those_that_there_are(capsys, tmp_path: Path) -> None:
     assert main(["run", "cspine-last", "--out", str(tmp_path / "b")]) == 1
 
-    assert "cspine-first" in capsys.readouterr().err
+    assert "cspine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["run"], ["certify"], ["export"], ["list"], ["papers"], ["phantom"]]
+    "command",
+    [[], ["run"], ["certify"], ["compare"], ["export"], ["list"], ["papers"], ["phantom"]],
 )
 def test_every_command_explains_itself(command: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -112,61 +110,3 @@ def test_parts_read_back_are_those_that_were_written(tmp_path: Path) -> None:
     assert back.manifest == json.loads(json.dumps(parts.manifest))
     assert back.certificate == parts.certificate
     assert back.tensors.keys() == parts.tensors.keys()
-
-
-def test_no_two_groups_of_films_share_a_seed() -> None:
-    plan = cspine_first.Plan()
-    groups = {
-        "train": cspine_first.training_cases(plan.train, 1),
-        "tuning": cspine_first.scope_cases("tuning", plan.tuning, 1),
-        "limits": cspine_first.scope_cases("limits", plan.limits, 1),
-        "calibration": cspine_first.scope_cases("calibration", plan.calibration, 1),
-        "rare calibration": cspine_first.rare_cases("calibration", plan.rare, 1),
-        "test": cspine_first.scope_cases("test", plan.test, 1),
-        "rare test": cspine_first.rare_cases("test", plan.rare, 1),
-    }
-    seeds = [case.seed for cases in groups.values() for case in cases]
-
-    assert len(set(seeds)) == len(seeds)
-
-
-def test_rare_findings_are_drawn_often_enough_for_a_certificate() -> None:
-    plan = cspine_first.Plan()
-    rare = cspine_first.rare_cases("calibration", plan.rare, 1)
-
-    for kind in ("swelling", "kyphosis", "listhesis"):
-        assert (
-            sum(any(finding.startswith(kind) for finding in case.findings) for case in rare) >= 30
-        )
-    assert sum("swelling" in case.findings for case in rare) >= 93
-
-
-def test_a_whole_recipe_runs_from_drawing_to_card(tmp_path: Path) -> None:
-    """Very few films: everything happens once, nothing is learned, rule-out is refused."""
-    plan = cspine_first.Plan(
-        train=24,
-        tuning=16,
-        limits=24,
-        calibration=16,
-        rare=4,
-        test=24,
-        detector=1,
-        behaviour=1,
-        members=2,
-        locator_width=4,
-        reader_width=4,
-        locator_epochs=1,
-        corner_epochs=1,
-        reader_epochs=1,
-    )
-    stages = Stages(Console(quiet=True))
-
-    bundle = cspine_first.run(tmp_path / "b", 5, plan, stages, processes=1, created="2026-01-01")
-
-    assert bundle.manifest.created == "2026-01-01"
-    assert bundle.manifest.provenance["seed"] == 5
-    assert bundle.certificate is None
-    plots = {path.name for path in bundle.folder.glob("*.png")}
-    assert plots == {"roc.png", "scores.png", "training.png"}
-    assert "not for patients" in (bundle.folder / "card.md").read_text()
-    assert set(stages.seconds) == set(bundle.manifest.provenance["seconds"])

@@ -114,7 +114,9 @@ def measures() -> FilmMeasures:
     """What a good film measures."""
     statistics = FilmStatistics(800.0, 0.9, 1.3, 0.02, 0.25, 0.12, 0.01)
     landmarks = render(draw_case(3, abnormal=False)).keypoints
-    return FilmMeasures(statistics, 0.99, 0.01, 0.01, landmarks, np.full(23, 0.9, np.float32), 5.0)
+    return FilmMeasures(
+        statistics, 0.99, 0.01, 0.01, 0.01, 0.01, landmarks, np.full(23, 0.9, np.float32), 5.0
+    )
 
 
 BAD_VALUES = (
@@ -134,6 +136,8 @@ BAD_VALUES = (
     ("maximum_depth", "landmarks.greatest-depth"),
     ("maximum_turn_degrees", "landmarks.rotation"),
     ("maximum_hardware", "hardware"),
+    ("maximum_child", "age.appearance"),
+    ("maximum_text", "pixels.text"),
     ("maximum_distance", "embedding"),
 )
 
@@ -150,7 +154,7 @@ def test_the_gates_stand_in_the_order_of_the_rule(measures: FilmMeasures) -> Non
     order = [result.gate for result in film_gates(measures, open_limits())]
 
     rooms = list(dict.fromkeys(name.split(".")[0] for name in order))
-    assert rooms == ["pixels", "view", "landmarks", "hardware", "embedding"]
+    assert rooms == ["pixels", "view", "landmarks", "hardware", "age", "embedding"]
     assert sorted(order) == sorted(gate for _, gate in BAD_VALUES)
 
 

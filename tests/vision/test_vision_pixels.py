@@ -9,7 +9,8 @@ import pytest
 from scipy.ndimage import uniform_filter
 
 from training.phantom import draw_case, render
-from training.spine.films import Renderer
+from training.processes import Crew
+from training.spine.films import rendered_films
 from triage.vision.decode import read_film
 from triage.vision.path import PixelPath
 from triage.vision.pixels import content_box, prepare
@@ -26,8 +27,8 @@ def test_a_film_in_a_file_gives_the_tensor_that_training_saw(
 ) -> None:
     """Parity: rendered in training, and written, decoded and prepared in triage."""
     case = draw_case(11)
-    with Renderer(1) as renderer:
-        trained_on = renderer.films([case], PixelPath())
+    with Crew(1) as crew:
+        trained_on = rendered_films(crew, [case], PixelPath())
     path = write_film(render(case).pixels, PhotometricInterpretation="MONOCHROME2")
 
     seen = prepare(read_film(path).pixels, PixelPath())

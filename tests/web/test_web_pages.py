@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +17,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from triage.errors import TriageError
 from triage.presence import sign
-from triage.values import ImageState, Outcome
+from triage.values import ImageState, OperatingPoint, Outcome
 from triage.web.events import STALE_SECONDS, ChangeFeed, stream
 from triage.web.server import listen, run
+from triage.web.study import study_view
 
 if TYPE_CHECKING:
     import httpx
@@ -327,6 +329,18 @@ def test_scores_are_judged_by_the_thresholds_of_the_bundle(morning, serve, logit
     with serve().client() as client:
         page = client.get(f"/studies/{uid}").text
     assert f">{verdict}</td>" in page
+
+
+def test_a_finding_that_only_describes_another_one_is_seen_or_not_seen(morning):
+    point = OperatingPoint("spondylosis", 1.0, None, 0.73, None, decides=False)
+    algorithm = replace(ALGORITHM, points=(point,))
+    verdicts = []
+    for logit in (2.0, 0.0):
+        study = morning.receive()
+        morning.analyse(logit)
+        view = study_view(morning.store.study(study), algorithm)
+        verdicts += [finding.verdict for film in view.films for finding in film.findings]
+    assert verdicts == ["seen", "not-seen"]
 
 
 def test_a_failed_gate_stands_first_and_its_scores_do_not_count(morning, serve):

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _WARNING = (
     "Everything below was measured on films that a program drew. The figures show that the "
     "system works from end to end; they say nothing about patients. The phantom leaves a gap "
-    "between what it calls normal and abnormal, and it knows four findings; real films have "
+    "between what it calls normal and abnormal, and it knows a few findings; real films have "
     "neither such a gap nor such a limit."
+)
+_ONE_SET = (
+    "Everything below was measured on films of one data set. Other hospitals, machines and "
+    "patients are other films: certify on your own before anything is lowered."
 )
 _INTERVALS = (
     "Intervals are 95 %: DeLong for AUC, Clopper and Pearson for shares. All films counted "
@@ -37,19 +41,29 @@ def card_text(manifest: Mapping[str, Any], certificate: Mapping[str, Any] | None
     parts = [
         f"# {manifest['name']} {manifest['version']}",
         f"**{manifest['intended_use']}**",
-        _WARNING,
+        _WARNING if provenance["data"] == "phantom" else _ONE_SET,
         _made(manifest, provenance),
-        "## On fresh films\n\n" + _findings(provenance["metrics"]["findings"]),
-        _INTERVALS,
-        "![ROC](roc.png)\n\n![Scores](scores.png)\n\n![Training](training.png)",
-        "## Whole films\n\n" + _shares(provenance["metrics"]["study"]),
-        '## Baselines for "abnormal"\n\n' + _shares(provenance["metrics"]["baselines"]),
-        "## Groups of films\n\n" + _groups(provenance["metrics"]["subgroups"]),
+        *_measured(provenance["metrics"]),
         "## Certificate\n\n" + _certificate(certificate, manifest["operating_points"]),
-        "## Gates\n\n" + _KEPT_OUT + _gates(provenance["metrics"]["gates"]),
         "## Time\n\n" + _times(provenance),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _measured(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """The parts of the card for which there are figures."""
+    if metrics.get("findings"):
+        yield "## On fresh films\n\n" + _findings(metrics["findings"])
+        yield _INTERVALS
+    if "study" in metrics:
+        yield "![ROC](roc.png)\n\n![Scores](scores.png)\n\n![Training](training.png)"
+        yield "## Whole films\n\n" + _shares(metrics["study"])
+        yield '## Baselines for "abnormal"\n\n' + _shares(metrics["baselines"])
+        yield "## Groups of films\n\n" + _groups(metrics["subgroups"])
+    if metrics.get("landmarks"):
+        yield "## Landmarks\n\n" + _shares(metrics["landmarks"])
+    if "gates" in metrics:
+        yield "## Gates\n\n" + _KEPT_OUT + _gates(metrics["gates"])
 
 
 def _made(manifest: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
@@ -121,7 +135,7 @@ def _certificate(certificate: Mapping[str, Any] | None, points: Mapping[str, Any
         for name, shown in certificate["findings"].items()
     ]
     return (
-        f"For phantom films that pass every gate, the miss rate at rule-out is at most "
+        f"For films like these that pass every gate, the miss rate at rule-out is at most "
         f"{alpha:.0%} with confidence {1 - delta:.0%}, for each finding. Thresholds are logits; "
         "the one used lies below the certified one where that rules out normal films enough.\n\n"
         + _table(("finding", "positives n", "misses allowed k", "certified", "used"), rows)

@@ -209,6 +209,9 @@ def temperatures(calibration: Calibration) -> dict[str, float]:
 
 
 def _temperature(logits: Scores, truth: Flags) -> float:
+    if not len(logits):
+        return 1.0
+
     def loss(log_temperature: float) -> float:
         scaled = logits.astype(np.float64) / np.exp(log_temperature)
         return float(np.mean(np.logaddexp(0, np.where(truth, -scaled, scaled))))

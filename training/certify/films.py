@@ -234,7 +234,7 @@ def _read_record(record: FilmRecord, bundle: Path) -> tuple[CalibrationFilm, str
 def deciding(bundle: Path) -> list[str]:
     """Names of the findings that must be ruled out before a film may be lowered."""
     findings = analyst_of(bundle).bundle.findings
-    return [finding.name for finding in findings if not getattr(finding, "of", "")]
+    return [finding.name for finding in findings if not finding.of]
 
 
 def _people(sex: str, age_years: float | None) -> dict[str, str]:

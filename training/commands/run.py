@@ -12,10 +12,8 @@ from training.recipes.options import IMAGENET, PHANTOM, RunOptions
 
 if TYPE_CHECKING:
     import argparse
-    from types import ModuleType
 
     from training.commands import Commands
-    from training.progress import Stages
 
 
 def add_parser(commands: Commands) -> None:
@@ -104,12 +102,7 @@ def run(options: argparse.Namespace) -> None:
     from training.progress import Stages  # noqa: PLC0415 - `--help` answers at once
     from training.recipes import find_recipe  # noqa: PLC0415 - as above
 
-    recipe = find_recipe(options.recipe)
-    stages = Stages(Console())
-    if hasattr(recipe, "Plan"):
-        _draw_and_train(recipe, options, stages)
-    else:
-        recipe.run(_asked(options), stages)
+    find_recipe(options.recipe).run(_asked(options), Stages(Console()))
 
 
 def _asked(options: argparse.Namespace) -> RunOptions:
@@ -132,21 +125,3 @@ def _asked(options: argparse.Namespace) -> RunOptions:
         share=options.share,
         created=options.created,
     )
-
-
-def _draw_and_train(recipe: ModuleType, options: argparse.Namespace, stages: Stages) -> None:
-    """Train a recipe that draws its own films and ends in a bundle."""
-    import torch  # noqa: PLC0415 - `--help` answers at once
-
-    torch.use_deterministic_algorithms(mode=True)
-    torch.set_num_threads(2)  # the figures of the recipe are for two cores
-    plan = recipe.Plan() if options.share >= 1 else recipe.Plan().scaled(options.share)
-    bundle = recipe.run(
-        options.out,
-        options.seed,
-        plan,
-        stages,
-        processes=options.processes,
-        created=options.created,
-    )
-    stages.say(f"bundle {bundle.identity.digest[:12]} in {options.out}, card in card.md")

@@ -48,13 +48,23 @@ What `fit` keeps to:
   the films of all processes together, and two processes take the steps that one would. Batch norm
   is the exception: each process normalises by its own part. Process 0 alone evaluates, reports and
   writes; ``leads()`` tells a recipe whether it is that one.
+
+A recipe begins or goes on with its folder by `RunFolder`, which locks it and keeps ``run.json``::
+
+    plan = RunPlan("csm", asdict(settings), seed=1, data=films.digest(), contract=__doc__)
+    with RunFolder.opened(out, plan, resume=resume, report=stages.say) as run:
+        history = fit(task, settings, folder=run.path, data=plan.data, report=stages.say)
+        if leads():
+            write_predictions(run.path / PREDICTIONS, ...)
 """
 
 from __future__ import annotations
 
+from training.loop.checkpoint import read_weights
 from training.loop.fit import fit
 from training.loop.history import Epoch, History, read_history
 from training.loop.processes import leads
+from training.loop.run_folder import RunFolder, RunPlan, RunRecord, Status, read_run
 from training.loop.task import (
     LoopSettings,
     Ordered,
@@ -70,7 +80,11 @@ __all__ = [
     "History",
     "LoopSettings",
     "Ordered",
+    "RunFolder",
+    "RunPlan",
+    "RunRecord",
     "Schedule",
+    "Status",
     "Task",
     "batch_to",
     "device_of",
@@ -78,4 +92,6 @@ __all__ = [
     "leads",
     "numpy_chance",
     "read_history",
+    "read_run",
+    "read_weights",
 ]

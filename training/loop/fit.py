@@ -71,6 +71,10 @@ def fit(
     processes = join(settings.device)
     say = report if processes.leads else lambda _: None
     steps = Steps.of(len(task), settings.batch, processes)
+    if settings.batch > len(task):
+        say(
+            f"{name}: there are {len(task)} films, a step would take {settings.batch}: it takes all"
+        )
     task.network.to(processes.device)
     processes.share([*task.network.parameters(), *task.network.buffers()])
     state = State.begin(task, settings, steps, processes.device)

@@ -167,8 +167,11 @@ def read_run(path: Path) -> RunRecord:
 def _checked(path: Path, plan: RunPlan, *, resume: bool) -> RunRecord | None:
     """The record of the run to go on with, None to begin one; refuses any other folder."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            path.mkdir(parents=True, exist_ok=True)
         content = sorted(one.name for one in path.iterdir() if one.name != _LOCK)
+    except FileNotFoundError:
+        content = []
     except OSError as error:
         raise DiskError(
             f"{path} cannot be a run's folder ({error.strerror}): choose another with --out."

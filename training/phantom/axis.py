@@ -18,6 +18,7 @@ from training.phantom.vertebrae import (
     PILLAR,
     WALL_LINE,
     draw_body,
+    draw_growth,
     draw_pillars,
     draw_spinous,
     draw_wear,
@@ -26,13 +27,16 @@ from training.phantom.vertebrae import (
 if TYPE_CHECKING:
     from training.phantom.values import Spine
 
+_DENS_FUSED_YEARS = 7.0  # until then cartilage parts the dens from the body
+
 Generator = np.random.Generator
 
-# Shares of the depth of C2, from the middle of its inferior endplate; p backwards, d downwards.
+# Shares of the depth of C2, from the middle of its inferior endplate; p backwards along it, d
+# downwards at right angles to it.
 _AXIS = np.array(
     [(-0.50, 0.00), (-0.45, 0.02), (-0.15, -0.075), (0.22, -0.075), (0.44, -0.01), (0.50, 0.00)]
     + [(0.49, -0.40), (0.51, -0.80), (0.54, -1.16), (0.45, -1.46), (0.22, -1.56), (0.00, -1.44)]
-    + [(-0.11, -1.08), (-0.24, -0.70), (-0.42, -0.28)]
+    + [(-0.13, -1.08), (-0.29, -0.72), (-0.43, -0.30)]
 )
 _RING = np.array([(-0.08, -1.14), (-0.08, -0.80), (0.06, -0.52), (0.26, -0.44), (0.46, -0.62)])
 _SHOULDER = np.array([(-0.10, -0.95), (0.16, -0.86), (0.40, -0.90), (0.62, -0.78), (0.92, -0.56)])
@@ -48,7 +52,7 @@ _BAR = np.array(
 
 
 def draw_cervical_spine(
-    canvas: Canvas, chain: tuple[Vertebra, ...], spine: Spine, rng: Generator
+    canvas: Canvas, chain: tuple[Vertebra, ...], spine: Spine, age: float, rng: Generator
 ) -> None:
     """Draw C1 to T2, with whatever the spine has wrong with its discs.
 
@@ -56,23 +60,30 @@ def draw_cervical_spine(
         canvas: Takes the bones on its sheets.
         chain: C2 to C7 in place.
         spine: Canal, processes, spurs, density.
+        age: Years; what is not yet bone in a child is left dark.
         rng: For what differs from one person to the next.
     """
-    turn_mm = float(rng.normal(0, 1.1))
+    turn_mm = float(rng.normal(0, 1.7))
     _draw_thoracic(canvas, chain[5], spine, rng)
     for index in range(5, 0, -1):
         draw_spinous(canvas, chain[index], spine, index, rng)
-        draw_pillars(canvas, chain[index], turn_mm)
+        pitch = chain[index].height + spine.disc_height_mm[min(index, 4)]
+        draw_pillars(canvas, chain[index], pitch, turn_mm, rng)
     for vertebra in chain[1:]:
         draw_body(canvas, vertebra, spine.endplate_depth_mm, rng)
+        draw_growth(canvas, vertebra, age, rng)
     _draw_c2(canvas, chain[0], spine, turn_mm)
+    if age < _DENS_FUSED_YEARS:
+        synchondrosis = np.array([(-0.34, -0.62), (0.10, -0.66), (0.50, -0.60)])
+        canvas.stroke("air", _on_axis(chain[0], synchondrosis), 1.6, 0.22)
     _draw_c1(canvas, chain[0], turn_mm, rng)
     for index in range(5):
         draw_wear(canvas, chain[index], chain[index + 1], spine, index)
 
 
 def _on_axis(axis: Vertebra, shape: Points) -> Points:
-    return axis.place(np.asarray(shape) * axis.depth + (0.0, axis.height / 2))
+    upright = np.asarray(shape) @ ((1.0, 0.0), (np.tan(np.radians(axis.lean_degrees)), 1.0))
+    return axis.place(upright * axis.depth + (0.0, axis.height / 2))
 
 
 def _draw_c2(canvas: Canvas, axis: Vertebra, spine: Spine, turn_mm: float) -> None:
@@ -80,8 +91,8 @@ def _draw_c2(canvas: Canvas, axis: Vertebra, spine: Spine, turn_mm: float) -> No
     canvas.fill("bodies", outline, BODY)
     canvas.stroke("cortex", outline[30:], 0.55, WALL_LINE)
     canvas.stroke("cortex", outline[:31], 0.65, ENDPLATE_LINE)
-    canvas.stroke("cortex", _on_axis(axis, open_curve(_RING)), 0.8, 0.34)
-    canvas.stroke("cortex", _on_axis(axis, open_curve(_SHOULDER)), 0.7, 0.22)
+    canvas.stroke("cortex", _on_axis(axis, open_curve(_RING)), 0.7, 0.16)
+    canvas.stroke("cortex", _on_axis(axis, open_curve(_SHOULDER)), 0.6, 0.12)
     for sheet, side in (("left", -0.5), ("right", 0.5)):
         pars = _on_axis(axis, closed_curve(_PARS)) + np.array([1.0, 0.5]) * turn_mm * side
         canvas.fill(sheet, pars, PILLAR)
@@ -94,21 +105,22 @@ def _draw_c2_process(canvas: Canvas, axis: Vertebra, spine: Spine) -> None:
     length = spine.spinous_mm[0] / axis.depth
     shape = np.array(
         [
-            (start - 0.10, -0.30),
-            (start + 0.08, -0.56),
-            (start + 0.55 * length, -0.60),
-            (start + 0.92 * length, -0.34),
-            (start + 1.08 * length, 0.06),
-            (start + 0.95 * length, 0.22),
-            (start + 0.50 * length, 0.14),
-            (start + 0.02, 0.16),
+            (start - 0.50, -0.10),
+            (start - 0.50, -0.50),
+            (start + 0.08, -0.62),
+            (start + 0.55 * length, -0.72),
+            (start + 0.95 * length, -0.46),
+            (start + 1.14 * length, 0.10),
+            (start + 1.00 * length, 0.30),
+            (start + 0.50 * length, 0.22),
+            (start + 0.02, 0.20),
         ]
     )
     plate = _on_axis(axis, closed_curve(shape))
     canvas.fill("arches", plate, ARCH * 1.15)
     canvas.stroke("cortex", plate, 0.5, FINE_LINE, closed=True)
     inner = np.array([(start + 0.34, -0.50), (start + 0.14, -0.24), (start + 0.20, 0.06)])
-    canvas.stroke("cortex", _on_axis(axis, open_curve(inner)), 0.8, 0.3)
+    canvas.stroke("cortex", _on_axis(axis, open_curve(inner)), 0.6, 0.16)
 
 
 def _draw_c1(canvas: Canvas, axis: Vertebra, turn_mm: float, rng: Generator) -> None:
@@ -116,31 +128,30 @@ def _draw_c1(canvas: Canvas, axis: Vertebra, turn_mm: float, rng: Generator) -> 
     nod = np.array([0.0, rng.normal(0, 0.06)])
     centre = _on_axis(axis, np.array([[-0.16 + rng.normal(0, 0.02), -1.66]]))[0]
     arch = ellipse(centre, (0.16 * axis.depth, 0.27 * axis.depth), 14 - axis.tilt_degrees)
-    canvas.fill("wear", arch, 0.26)
-    canvas.stroke("cortex", arch, 0.7, 0.42, closed=True)
+    canvas.fill("wear", arch, 0.30)
+    canvas.stroke("cortex", arch, 0.6, 0.16, closed=True)
     for sheet, side in (("left", -0.5), ("right", 0.5)):
         mass = _on_axis(axis, closed_curve(_MASS)) + np.array([1.0, 0.7]) * turn_mm * side
-        canvas.fill(sheet, mass, 0.15)
-        canvas.stroke("cortex", mass, 0.6, 0.09, closed=True)
+        canvas.fill(sheet, mass, 0.20)
     bar = _on_axis(axis, closed_curve(_BAR + nod))
-    canvas.fill("arches", bar, ARCH)
+    canvas.fill("arches", bar, ARCH * 1.3)
     canvas.stroke("cortex", bar, 0.55, FINE_LINE, closed=True)
     tip = _on_axis(axis, np.array([[1.80, -1.25]]) + nod)[0]
     ring = ellipse(tip, (0.17 * axis.depth, 0.29 * axis.depth), -28 - axis.tilt_degrees)
-    canvas.stroke("cortex", ring, 0.7, 0.42, closed=True)
+    canvas.stroke("cortex", ring, 0.6, 0.22, closed=True)
 
 
 def _draw_thoracic(canvas: Canvas, c7: Vertebra, spine: Spine, rng: Generator) -> None:
     above = c7
     for step in (1, 2):
-        tilt = above.tilt_degrees + 6.0
+        tilt = above.tilt_degrees + 7.0
         floor = above.place(above.corners)[2:].mean(axis=0)
-        down = np.array([np.sin(np.radians(tilt)), np.cos(np.radians(tilt))])
+        down = np.array([np.sin(np.radians(tilt - 6.0)), np.cos(np.radians(tilt - 6.0))])
         centre = floor + down * (4.5 + 0.53 * above.height)
         below = Vertebra(
-            f"T{step}", centre, tilt, above.depth * 1.02, above.height, above.height * 1.06
+            f"T{step}", centre, tilt, 6.0, above.depth * 1.02, above.height, above.height * 1.06
         )
         draw_spinous(canvas, below, spine, 5, rng)
-        draw_pillars(canvas, below, 1.0)
+        draw_pillars(canvas, below, below.height + 4.5, 1.0, rng)
         draw_body(canvas, below, spine.endplate_depth_mm, rng)
         above = below

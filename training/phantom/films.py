@@ -14,9 +14,9 @@ from PIL import Image
 from training.phantom import chest, lumbar, skull
 from training.phantom.burnedin import burn_in
 from training.phantom.canvas import Canvas, Map, Points
+from training.phantom.collimation import shutter
 from training.phantom.degrade import amount_of
 from training.phantom.exposure import Exposure, expose
-from training.phantom.extras import shutter
 from training.phantom.frontal import ODONTOID_SCALE, draw_ap, draw_odontoid
 from training.phantom.hand import draw_hand
 from training.phantom.lateral import HEIGHT_MM, WIDTH_MM, draw_lateral, gathered

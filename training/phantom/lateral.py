@@ -9,7 +9,7 @@ import numpy as np
 from training.phantom.axis import draw_cervical_spine
 from training.phantom.canvas import Canvas, Map, Points, soften, texture
 from training.phantom.degrade import amount_of
-from training.phantom.head import draw_head, draw_throat, skull_floor
+from training.phantom.head import draw_head, draw_throat, skull_base, skull_floor
 from training.phantom.metal import draw_hardware, draw_ornaments
 from training.phantom.skeleton import build_chain, keypoints_mm, move_chain
 from training.phantom.softtissue import draw_airway, soft_tissue
@@ -22,6 +22,10 @@ HEIGHT_MM = 256.0
 WIDTH_MM = 210.0
 
 _C5_PLACE = (0.42, 0.54)  # where C5 lies on 3567 CSXA films, as a share of width and height
+
+# Bones that lie side by side on one sheet, and the sheets whose bones lie behind each other.
+_VOLUMES = (("bodies",), ("left",), ("right",), ("arches", "wear"))
+_THICKEST_RIM = np.float32(0.09)
 
 Generator = np.random.Generator
 
@@ -49,10 +53,11 @@ def draw_lateral(canvas: Canvas, case: PhantomCase, rng: Generator) -> tuple[Map
     size = 0.68 + 0.32 * min(1.0, case.age_years / 18)
     floor = skull_floor(chain[0].centre, size, rng)
     path = soft_tissue(canvas, chain, floor, size, rng)
+    path += skull_base(canvas, chain[0].centre, size, rng)
     draw_airway(canvas, chain, case, rng)
     draw_head(canvas, chain[0].centre, floor, size, rng)
     draw_throat(canvas, chain, case.age_years, rng)
-    draw_cervical_spine(canvas, chain, case.spine, rng)
+    draw_cervical_spine(canvas, chain, case.spine, case.age_years, rng)
     if case.hardware:
         draw_hardware(canvas, chain, rng)
     else:
@@ -72,12 +77,27 @@ def gathered(canvas: Canvas, path: Map, rng: Generator) -> Map:
         The optical path through everything.
     """
     spacing = canvas.spacing
-    bone = soften(canvas.read("bodies", "left", "right", "arches", "wear"), 0.4, spacing)
-    uneven = texture(canvas, 2.5, 9.0, rng)
-    bone *= 1 + np.float32(0.15) * texture(canvas, 0.18, 0.7, rng) + np.float32(0.08) * uneven
+    bone = sum(
+        (_as_volume(canvas.read(*sheets), spacing) for sheets in _VOLUMES),
+        np.zeros(canvas.shape, np.float32),
+    )
+    uneven = texture(canvas, 1.6, 6.0, rng)
+    strands = texture(canvas, 0.22, 0.9, rng)
+    bone *= 1 + np.float32(0.14) * strands + np.float32(0.10) * uneven
     cortex = canvas.read("cortex")
-    cortex *= np.clip(1 + np.float32(0.25) * uneven, np.float32(0.2), np.float32(1.8))
+    cortex *= np.clip(1 + np.float32(0.30) * uneven, np.float32(0.3), np.float32(1.9))
     path = path + bone + cortex
     path += soften(canvas.read("face"), 4.0, spacing) * 2 - soften(canvas.read("air"), 1.0, spacing)
     path += canvas.read("metal")
     return np.asarray(np.maximum(path, 0))
+
+
+def _as_volume(filled: Map, spacing: float) -> Map:
+    """Turn filled outlines into the path through rounded bones with a shell.
+
+    A ray through the border runs along the shell, so that the rim is bright and fades inwards;
+    a ray through the middle crosses most of the cancellous bone.
+    """
+    near, wide = soften(filled, 0.25, spacing), soften(filled, 1.6, spacing)
+    rim = np.clip(near - wide, 0, _THICKEST_RIM)
+    return np.asarray(np.float32(0.55) * near + np.float32(0.35) * wide + np.float32(1.3) * rim)

@@ -71,7 +71,7 @@ def _chain(case: PhantomCase, rng: Generator) -> list[Vertebra]:
     chain: list[Vertebra] = []
     for index, name in enumerate(_NAMES):
         depth, height = _DEPTH_MM[index] * size, _HEIGHT_MM[index] * size
-        vertebra = Vertebra(name, place.copy(), tilt, depth, height * 1.02, height * 0.98)
+        vertebra = Vertebra(name, place.copy(), tilt, 0.0, depth, height * 1.02, height * 0.98)
         chain.append(vertebra)
         if index == len(_DISC_MM):
             break

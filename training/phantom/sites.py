@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from training.phantom.values import PhantomCase
 
-_STREAM = 3  # of the random numbers of a case
+_STREAM = 15  # of the random numbers of a case
 
 
 @dataclass(frozen=True, slots=True)

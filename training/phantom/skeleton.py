@@ -1,13 +1,14 @@
 """Where the vertebrae of a case lie on the film: the chain built upwards from C7.
 
-Each vertebra has a frame of its own: ``p`` runs backwards along its middle, ``d`` downwards,
-both in mm from the centre of the body. The patient faces left; films of patients who face
-right are mirrored at the very end.
+Each vertebra has a frame of its own: ``p`` runs backwards along its plates, ``d`` downwards
+along its walls, both in mm from the centre of the body. The frame is oblique, as the bodies
+are: the plates slope down to the front against the walls, most of all at C2. The patient faces
+left; films of patients who face right are mirrored at the very end.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from training.phantom.canvas import Points
 
-_C2_CENTROID = (-0.05, -0.76)  # CSXA: above the inferior endplate, as a share of the body's depth
+_C2_CENTROID = (0.0, -0.80)  # CSXA: above the inferior endplate, as a share of the body's depth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +30,8 @@ class Vertebra:
     Attributes:
         name: ``"C2"`` to ``"C7"``.
         centre: Centre of the body, mm on the film; of C2, half way up its short body.
-        tilt_degrees: Inclination; positive carries the lower end backwards.
+        tilt_degrees: Inclination of the plates; positive lifts their front.
+        lean_degrees: How far the walls run forwards of the normal of the plates, downwards.
         depth: Mid-body depth, mm.
         anterior_height: mm.
         posterior_height: mm.
@@ -38,6 +40,7 @@ class Vertebra:
     name: str
     centre: NDArray[np.float64]
     tilt_degrees: float
+    lean_degrees: float
     depth: float
     anterior_height: float
     posterior_height: float
@@ -45,9 +48,9 @@ class Vertebra:
     def place(self, local: Points | list[tuple[float, float]]) -> Points:
         """Carry points (p, d) in mm of this vertebra's frame onto the film."""
         points = np.asarray(local, dtype=np.float64)
-        angle = np.radians(self.tilt_degrees)
+        angle, lean = np.radians((self.tilt_degrees, self.lean_degrees))
         back = np.array([np.cos(angle), -np.sin(angle)])
-        down = np.array([np.sin(angle), np.cos(angle)])
+        down = np.array([np.sin(angle - lean), np.cos(angle - lean)])
         return np.asarray(self.centre + points[:, :1] * back + points[:, 1:] * down)
 
     @property
@@ -63,10 +66,19 @@ class Vertebra:
             [(-half * 0.96, -front), (half * 0.96, -rear), (-half, front), (half, rear)]
         )
 
-    @property
-    def wedge_degrees(self) -> float:
-        """Angle from the lower to the upper endplate; negative when taller behind."""
-        return float(np.degrees((self.anterior_height - self.posterior_height) / self.depth))
+
+def plate_degrees(vertebra: Vertebra) -> tuple[float, float]:
+    """Return the inclination of the upper and of the lower endplate on the film."""
+    placed = vertebra.place(vertebra.corners)
+    rises = placed[1::2] - placed[::2]
+    upper, lower = np.degrees(np.arctan2(-rises[:, 1], rises[:, 0]))
+    return float(upper), float(lower)
+
+
+def wedge_degrees(spine: Spine) -> float:
+    """Return by how much the bodies of C3 to C7 together add to the lordosis; mostly negative."""
+    plates = [plate_degrees(_body(spine, index, 0.0)) for index in range(1, 6)]
+    return sum(lower - upper for upper, lower in plates)
 
 
 def build_chain(spine: Spine) -> tuple[Vertebra, ...]:
@@ -75,50 +87,47 @@ def build_chain(spine: Spine) -> tuple[Vertebra, ...]:
     Returns:
         C2 to C7; the centre of C5 is the origin.
     """
+    chain = [_body(spine, 5, spine.c7_tilt_degrees)]
+    for index in range(4, -1, -1):
+        chain.insert(0, _stack(chain[0], spine, index))
+    return move_chain(tuple(chain), (-chain[3].centre[0], -chain[3].centre[1]))
+
+
+def _body(spine: Spine, index: int, tilt: float) -> Vertebra:
+    """Return C2 (index 0) to C7 (5) at the origin."""
     heights = (0.62 * spine.depth_mm[0], *spine.anterior_height_mm)
     rears = (0.62 * spine.depth_mm[0], *spine.posterior_height_mm)
-    below = Vertebra(
-        "C7", np.zeros(2), spine.c7_tilt_degrees, spine.depth_mm[5], heights[5], rears[5]
-    )
-    chain = [below]
-    for index in range(4, -1, -1):
-        below = _stack(below, spine, index, heights[index], rears[index])
-        chain.insert(0, below)
-    return tuple(_moved(vertebra, -chain[3].centre) for vertebra in chain)
-
-
-def _stack(
-    below: Vertebra, spine: Spine, index: int, anterior: float, posterior: float
-) -> Vertebra:
-    """Put a vertebra on the one below; the posterior walls are in line but for the slip."""
-    bare = Vertebra(f"C{index + 2}", np.zeros(2), 0.0, spine.depth_mm[index], anterior, posterior)
-    turned = spine.disc_angle_degrees[index]
-    tilt = below.tilt_degrees - below.wedge_degrees / 2 - turned - bare.wedge_degrees / 2
-    tilted = Vertebra(bare.name, bare.centre, tilt, bare.depth, anterior, posterior)
-    floor = below.place(below.corners)[:2].mean(axis=0)
-    offset = (below.depth * 0.96 - bare.depth) / 2 + spine.slip_mm[index]
-    middle = np.radians(below.tilt_degrees - below.wedge_degrees / 2 - turned / 2)
-    back = np.array([np.cos(middle), -np.sin(middle)])
-    up = -np.array([np.sin(middle), np.cos(middle)])
-    wanted = floor + up * spine.disc_height_mm[index] + back * offset
-    found = tilted.place(tilted.corners)[2:].mean(axis=0)
-    return _moved(tilted, wanted - found)
-
-
-def _moved(vertebra: Vertebra, by: NDArray[np.float64]) -> Vertebra:
     return Vertebra(
-        vertebra.name,
-        vertebra.centre + by,
-        vertebra.tilt_degrees,
-        vertebra.depth,
-        vertebra.anterior_height,
-        vertebra.posterior_height,
+        name=f"C{index + 2}",
+        centre=np.zeros(2),
+        tilt_degrees=tilt,
+        lean_degrees=spine.lean_degrees[index],
+        depth=spine.depth_mm[index],
+        anterior_height=heights[index],
+        posterior_height=rears[index],
     )
+
+
+def _stack(below: Vertebra, spine: Spine, index: int) -> Vertebra:
+    """Put a vertebra on the one below; the posterior walls are in line but for the slip."""
+    roof = plate_degrees(below)[0]
+    turned = spine.disc_angle_degrees[index]
+    upright = _body(spine, index, 0.0)
+    above = replace(upright, tilt_degrees=roof - turned - plate_degrees(upright)[1])
+    floor = below.place(below.corners)[:2].mean(axis=0)
+    middle = np.radians(roof - turned / 2)
+    wall = middle - np.radians((above.lean_degrees + below.lean_degrees) / 2)
+    back = np.array([np.cos(middle), -np.sin(middle)])
+    up = -np.array([np.sin(wall), np.cos(wall)])
+    offset = (below.depth * 0.96 - above.depth) / 2 + spine.slip_mm[index]
+    wanted = floor + up * spine.disc_height_mm[index] + back * offset
+    found = above.place(above.corners)[2:].mean(axis=0)
+    return replace(above, centre=wanted - found)
 
 
 def move_chain(chain: tuple[Vertebra, ...], by: tuple[float, float]) -> tuple[Vertebra, ...]:
     """Carry a whole chain to another place of the film, mm."""
-    return tuple(_moved(vertebra, np.array(by)) for vertebra in chain)
+    return tuple(replace(vertebra, centre=vertebra.centre + by) for vertebra in chain)
 
 
 def keypoints_mm(chain: tuple[Vertebra, ...]) -> Points:

@@ -130,7 +130,7 @@ def _draw_neck(canvas: Canvas, case: PhantomCase, middle: Points, rng: Generator
         draw_block(canvas, ellipse(chain[0].centre + offset, radii, 10), 0.22, sheet="arches")
     for index in (1, 2, 3):
         draw_spinous(canvas, chain[index], case.spine, index, rng)
-        draw_pillars(canvas, chain[index], 0.8)
+        draw_pillars(canvas, chain[index], chain[index].height + 5.5, 0.8, rng)
         draw_body(canvas, chain[index], case.spine.endplate_depth_mm, rng)
     throat = np.array(
         [(-14, -44), (-8, -20), (-10, 30), (-12, 90), (-24, 90), (-24, 20), (-22, -20)]

@@ -20,11 +20,13 @@ BONE = 0.052  # of compact bone, 1/mm
 
 # Thickness of a neck from front to back, mm: larynx and trachea, great vessels and spine, nape.
 _NECK_PLACE = (0.0, 0.03, 0.08, 0.28, 0.38, 0.46, 0.60, 0.70, 0.80, 0.90, 0.97, 1.0)
-_NECK_THICK = (0.0, 24.0, 36.0, 46.0, 72.0, 112.0, 118.0, 106.0, 84.0, 56.0, 30.0, 0.0)
+_NECK_THICK = (0.0, 34.0, 52.0, 66.0, 86.0, 112.0, 118.0, 106.0, 84.0, 56.0, 30.0, 0.0)
 _NECK = np.interp(np.linspace(0, 1, 256), _NECK_PLACE, _NECK_THICK).astype(np.float32)
+# Planes of fat between muscles, and under the skin of the nape: they run along the neck.
+_LAYERS = np.interp(np.arange(256), [0, 130, 190, 235, 255], [0.02, 0.02, 0.05, 0.14, 0.08])
 _SHOULDER = (
-    (-150, 118), (-110, 96), (-60, 64), (-25, 48), (10, 32), (40, 12), (64, -2), (84, -4)
-) + ((104, 14), (130, 50), (170, 100))  # fmt: skip
+    (-150, 92), (-110, 76), (-60, 50), (-25, 31), (10, 16), (40, 2), (64, -7), (84, -7)
+) + ((104, 10), (130, 44), (170, 90))  # fmt: skip
 
 Generator = np.random.Generator
 
@@ -46,7 +48,7 @@ def soft_tissue(
     path *= 1 + np.float32(0.012) * texture(canvas, 1.0, 6.0, rng, stretch=4)
     path += _shoulders(canvas, c7, size, rng)
     rows = min(canvas.shape[0], max(1, int((floor[:, 1].max() + 5) / canvas.spacing)))
-    path[:rows] += _cranium(canvas, rows, floor, size)
+    path[:rows] += _cranium(canvas, rows, floor, size, rng)
     return path
 
 
@@ -67,9 +69,9 @@ def _neck(canvas: Canvas, c2: Points, c7: Points, size: float, rng: Generator) -
             (c2[1] + 30 * size, c2[0] - 150 * size),
             (c2[1] + 62 * size, c2[0] - 100 * size),
             (c2[1] + 76 * size, c2[0] - 64 * size),
-            (c2[1] + 95 * size, c2[0] - 54 * size),
-            (c7[1] + 22, c7[0] - (56 + rng.normal(0, 3)) * size),
-            (c7[1] + 60, c7[0] - 60 * size),
+            (c2[1] + 95 * size, c2[0] - 60 * size),
+            (c7[1] + 22, c7[0] - (63 + rng.normal(0, 6)) * size),
+            (c7[1] + 60, c7[0] - 70 * size),
             (c7[1] + 110, c7[0] - 100),
         ],
     )
@@ -87,14 +89,16 @@ def _neck(canvas: Canvas, c2: Points, c7: Points, size: float, rng: Generator) -
         ],
     )
     place = np.clip((x - front) * (255 / (back - front)), 0, 255)
-    thick = _NECK.take(place.astype(np.uint8))
-    return thick * np.float32(SOFT * size * rng.normal(1.0, 0.05))
+    layers = ndimage.gaussian_filter1d(rng.standard_normal(256), 3.0) * _LAYERS
+    layers += ndimage.gaussian_filter1d(rng.standard_normal(256), 12.0) * 0.12
+    thick = (_NECK * (1 + layers)).astype(np.float32).take(place.astype(np.uint8))
+    return np.asarray(thick * np.float32(SOFT * size * rng.normal(1.0, 0.05)))
 
 
 def _shoulders(canvas: Canvas, c7: Points, size: float, rng: Generator) -> Map:
     """Return two shoulders, one higher than the other, each growing thick below its edge."""
     x, y = canvas.axes()
-    drop = float(rng.normal(8, 7))
+    drop = float(rng.normal(7, 8))
     knots = np.array(_SHOULDER, dtype=np.float64)
     total = np.zeros(canvas.shape, np.float32)
     for side in (-1, 1):
@@ -104,19 +108,21 @@ def _shoulders(canvas: Canvas, c7: Points, size: float, rng: Generator) -> Map:
         )
         edge = ndimage.gaussian_filter1d(edge, 9 / canvas.spacing, mode="nearest")
         below = np.maximum(y - edge.astype(np.float32)[None, :], 0)
-        total += np.float32(1.75) * below / (below + np.float32(34))
+        total += np.float32(1.5) * below / (below + np.float32(13))
     return total
 
 
-def _cranium(canvas: Canvas, rows: int, floor: Points, size: float) -> Map:
+def _cranium(canvas: Canvas, rows: int, floor: Points, size: float, rng: Generator) -> Map:
     """Return brain and skull for the upper rows: thick at its floor, then brain and vault."""
     x, y = canvas.axes()
     edge = np.interp(x[0], floor[:, 0], floor[:, 1]).astype(np.float32)
     above = np.maximum(edge[None, :] - y[:rows], 0)
     rounded = np.minimum(above * np.float32(1 / (62 * size)), 1)
-    brain = np.float32(SOFT * 34 * size) * np.sqrt(rounded * (2 - rounded))
-    table = np.float32(0.42) * np.exp(above * np.float32(-1 / 5)) + np.float32(BONE * 5)
-    return np.asarray(brain + table * above / (above + np.float32(1.0)))
+    brain = np.float32(SOFT * 40 * size) * np.sqrt(rounded * (2 - rounded))
+    brain *= 1 + np.float32(0.05) * texture(canvas, 2.0, 14.0, rng)[:rows]
+    table = np.float32(0.58) * np.exp(above * np.float32(-1 / 9)) + np.float32(BONE * 5)
+    table *= 1 + np.float32(0.07) * texture(canvas, 0.8, 5.0, rng)[:rows]
+    return np.asarray(brain + table * above / (above + np.float32(1.6)))
 
 
 def draw_airway(
@@ -129,11 +135,11 @@ def draw_airway(
         vertebra.place([(-vertebra.depth / 2 - gap, 0.0)])[0]
         for vertebra, gap in zip(chain, gaps, strict=True)
     ]
-    rear = [rear[0] + (6, -42), rear[0] + (1, -22), *rear, rear[5] + (5, 26), rear[5] + (14, 60)]
+    rear = [rear[0] + (6, -42), rear[0] + (1, -22), *rear, rear[5] + (6, 26), rear[5] + (32, 130)]
     widths = np.array([4, 9, 9, 8, 12, 7, 10, 14, 15, 15]) * rng.normal(1, 0.13, 10)
     front = [point - (width, 0) for point, width in zip(rear, widths, strict=True)]
     wall, face = open_curve(np.array(rear)), open_curve(np.array(front))
-    canvas.fill("air", np.concatenate([wall, face[::-1]]), 0.36)
+    canvas.fill("air", np.concatenate([wall, face[::-1]]), rng.uniform(0.24, 0.36))
     pocket = np.array([(4, -9), (-5, -2), (-13, 8), (-9, 13), (1, 8), (5, 4)]) + front[4]
     canvas.fill("air", closed_curve(pocket), 0.30)
     leaf = np.array([(0, 4), (5, -5), (7, -15), (4, -16), (1, -6)]) + front[4]

@@ -36,7 +36,7 @@ def draw_swimmers(canvas: Canvas, case: PhantomCase, rng: Generator) -> Map:
     floor = skull_floor(chain[0].centre, 1.0, rng)
     draw_head(canvas, chain[0].centre, floor, 1.0, rng)
     _draw_thorax(canvas, case, chain[5], rng)
-    draw_cervical_spine(canvas, chain, case.spine, rng)
+    draw_cervical_spine(canvas, chain, case.spine, case.age_years, rng)
     _draw_shoulders(canvas, low, rng)
     return _soft(canvas, chain, rng)
 
@@ -46,7 +46,8 @@ def _draw_thorax(canvas: Canvas, case: PhantomCase, c7: Vertebra, rng: Generator
     below = c7
     for step in range(1, 5):
         tilt = below.tilt_degrees + 6.0
-        down = np.array([np.sin(np.radians(tilt)), np.cos(np.radians(tilt))])
+        way = np.radians(tilt - below.lean_degrees)
+        down = np.array([np.sin(way), np.cos(way)])
         centre = below.centre + down * (4.6 + 1.06 * below.height)
         below = replace(below, centre=centre, tilt_degrees=tilt, depth=below.depth * 1.02)
         if step > 2:  # noqa: PLR2004 - T1 and T2 come with the cervical spine

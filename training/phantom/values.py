@@ -56,13 +56,16 @@ class Spine:
         disc_angle_degrees: Wedge of the five discs; positive opens towards the front.
         endplate_depth_mm: How far an endplate is hollowed at its middle.
         lordosis_degrees: C2-C7 Cobb angle; positive is lordosis.
-        c7_tilt_degrees: Inclination of C7; positive carries its lower end backwards.
+        c7_tilt_degrees: Inclination of the plates of C7; positive lifts their front.
         slip_mm: Offset of the upper on the lower vertebra at the five discs; negative is forwards.
         osteophyte_mm: Length of the spurs at the five discs.
         sclerosis: Density of the endplates at the five discs, 0 to 1.
         canal_mm: Sagittal diameter of the canal at C2 to C7.
         spinous_mm: Length of the spinous processes of C2 to C7 behind the spinolaminar line.
         prevertebral_mm: Soft tissue before C3 and before C6.
+        lean_degrees: How far the walls of C2 to C7 run forwards of the normal of their plates.
+        ossified_ligament_mm: Thickness of bone in the posterior longitudinal ligament behind
+            C2 to C7.
     """
 
     depth_mm: tuple[float, ...]
@@ -79,6 +82,8 @@ class Spine:
     canal_mm: tuple[float, ...]
     spinous_mm: tuple[float, ...]
     prevertebral_mm: tuple[float, float]
+    lean_degrees: tuple[float, ...]
+    ossified_ligament_mm: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class PhantomCase:
         findings: For instance ``"spondylosis:C5/C6"``, ``"kyphosis"``, ``"listhesis:C4/C5"``,
             ``"canal-narrowing:C5"``, ``"swelling"``; ``"lost-lordosis"`` describes and makes no
             film abnormal.
-        hardware: Whether an anterior plate with screws is in place.
+        hardware: Whether there is hardware in the spine: plate, screws and rods, cage, wires.
         degradations: Ways in which the film is spoilt.
         severity: How much, 0 (just beyond what is ordinary) to 1 (gross); None leaves it to
             chance.

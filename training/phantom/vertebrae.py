@@ -23,16 +23,19 @@ if TYPE_CHECKING:
 BODY = 0.34
 PILLAR = 0.18
 ARCH = 0.17
-ENDPLATE_LINE = 0.50
-WALL_LINE = 0.34
-FINE_LINE = 0.26
+ENDPLATE_LINE = 0.34
+WALL_LINE = 0.24
+FINE_LINE = 0.22
+
+_RING_AGES = (8.0, 17.0)
+_RING_SEEN = 0.7
 
 Generator = np.random.Generator
 
 # Shares of body depth (p) and body height (d), from the centre of the body.
-_PILLAR_SHAPE = np.array(
-    [(0.53, -0.84), (0.60, -0.95), (0.84, -0.72), (1.12, -0.46), (1.17, -0.05), (1.23, 0.36)]
-    + [(1.10, 0.38), (0.80, 0.18), (0.56, -0.02)]
+_PILLAR_SHAPE = np.array(  # d as a share of the pitch from one vertebra to the next
+    [(0.42, -0.44), (0.58, -0.62), (0.82, -0.45), (1.02, -0.20), (1.10, 0.05), (1.15, 0.34)]
+    + [(1.16, 0.62), (1.03, 0.68), (0.82, 0.48), (0.58, 0.25), (0.40, -0.03)]
 )
 _TRANSVERSE = np.array(
     [(0.02, -0.42), (0.00, -0.12), (0.08, 0.12), (0.24, 0.16), (0.40, 0.04), (0.50, -0.12)]
@@ -79,8 +82,8 @@ def draw_body(canvas: Canvas, vertebra: Vertebra, hollow: float, rng: Generator)
     outline = body_outline(vertebra, hollow)
     canvas.fill("bodies", outline, BODY * rng.uniform(0.92, 1.08))
     rim = body_outline(vertebra, -0.15 * hollow)
-    canvas.stroke("cortex", rim[6:28], 0.5, 0.16)
-    canvas.stroke("cortex", rim[48:68], 0.5, 0.16)
+    canvas.stroke("cortex", rim[6:28], 0.5, 0.09)
+    canvas.stroke("cortex", rim[48:68], 0.5, 0.09)
     canvas.stroke("cortex", np.concatenate([outline[72:], outline[:1]]), 0.5, WALL_LINE)
     canvas.stroke("cortex", outline[30:43], 0.55, WALL_LINE * 1.15)
     canvas.stroke("cortex", outline[:31], 0.65, ENDPLATE_LINE)
@@ -94,26 +97,36 @@ def _draw_processes(canvas: Canvas, vertebra: Vertebra, rng: Generator) -> None:
     top = np.array([0.0, -0.5 * vertebra.height])
     bump = vertebra.place(_UNCINATE * size * rng.uniform(0.8, 1.2) + top)
     canvas.fill("wear", closed_curve(bump), 0.12)
-    canvas.stroke("cortex", open_curve(bump[:4]), 0.6, 0.18)
+    canvas.stroke("cortex", open_curve(bump[:4]), 0.6, 0.10)
     jitter = rng.normal(0, 0.035, _TRANSVERSE.shape) + rng.normal(0, 0.02, 2)
-    for side, amount in ((0.0, 0.26), (rng.uniform(0.03, 0.09), 0.16)):
+    for side, amount in ((0.0, 0.15), (rng.uniform(0.03, 0.09), 0.10)):
         loop = vertebra.place((_TRANSVERSE + jitter + (side, side * 0.4)) * size)
         canvas.stroke("cortex", open_curve(loop), 0.7, amount)
     inside = vertebra.place(closed_curve((_TRANSVERSE + jitter) * size))
     canvas.fill("arches", inside, 0.06)
 
 
-def draw_pillars(canvas: Canvas, vertebra: Vertebra, turn_mm: float) -> None:
-    """Draw left and right articular pillar, out of line by how far the patient was turned."""
-    size = np.array([vertebra.depth, vertebra.height])
+def draw_pillars(
+    canvas: Canvas, vertebra: Vertebra, pitch: float, turn_mm: float, rng: Generator
+) -> None:
+    """Draw left and right articular pillar, out of line by how far the patient was turned.
+
+    Args:
+        canvas: Takes each side on a sheet of its own.
+        vertebra: Whose pillars they are.
+        pitch: Height of the body and the disc below it, mm: the joints meet the next vertebra's.
+        turn_mm: How far the right side lies behind the left one.
+        rng: No two sides are quite alike.
+    """
+    size = np.array([vertebra.depth, pitch])
     for sheet, side in (("left", -0.5), ("right", 0.5)):
-        shift = np.array([turn_mm, 0.6 * turn_mm]) * side
-        outline = vertebra.place(closed_curve(_PILLAR_SHAPE * size + shift))
-        canvas.fill(sheet, outline, PILLAR)
-        canvas.stroke("cortex", outline, 0.5, 0.16, closed=True)
-        canvas.stroke("cortex", outline[6:20], 0.6, 0.36)  # the upper joint surface
-        canvas.stroke("cortex", outline[19:33], 0.65, 0.38)  # the rear border
-        canvas.stroke("cortex", outline[33:50], 0.55, 0.32)  # the lower joint surface
+        shift = np.array([turn_mm, 0.6 * turn_mm]) * side + rng.normal(0, 0.25, 2)
+        shape = _PILLAR_SHAPE + rng.normal(0, 0.018, _PILLAR_SHAPE.shape)
+        outline = vertebra.place(closed_curve(shape * size + shift))
+        canvas.fill(sheet, outline, PILLAR * rng.uniform(0.85, 1.15))
+        canvas.stroke("cortex", outline[5:20], 0.4, 0.32)  # the upper joint surface
+        canvas.stroke("cortex", outline[20:37], 0.4, 0.20)  # the rear border
+        canvas.stroke("cortex", outline[40:56], 0.4, 0.32)  # the lower joint surface
 
 
 def draw_spinous(
@@ -126,28 +139,69 @@ def draw_spinous(
     long = index >= _WORST
     drop = -0.12 if long else 0.22
     thick = 1.0 if long else 0.85
+    root = min(start - 3.0, 1.02 * vertebra.depth)
+    lamina = np.array(
+        [(root, -0.10), (start - 2.0, -0.40), (start, -0.40), (start, 0.36), (start - 3.0, 0.44)]
+        + [(root, 0.34)]
+    ) * (1.0, height)
     shape = np.array(
         [
-            (start - 4.0, -0.30 * height),
-            (start, -0.50 * height * thick),
-            (start + 0.35 * length, (-0.34 + 0.4 * drop) * height),
-            (start + 0.92 * length, (-0.18 + drop) * height),
-            (start + length, (0.02 + drop) * height),
-            (start + 0.90 * length, (0.20 + drop) * height),
-            (start + 0.45 * length, (0.22 + 0.7 * drop) * height),
-            (start + 0.5, 0.36 * height),
-            (start - 4.5, 0.34 * height),
+            (start - 1.0, -0.44 * height),
+            (start + 0.5, -0.52 * height * thick),
+            (start + 0.35 * length, (-0.36 + 0.4 * drop) * height),
+            (start + 0.80 * length, (-0.22 + drop) * height),
+            (start + length, (-0.10 + drop) * height),
+            (start + 1.04 * length, (0.10 + drop) * height),
+            (start + 0.92 * length, (0.26 + drop) * height),
+            (start + 0.45 * length, (0.26 + 0.7 * drop) * height),
+            (start + 0.5, 0.40 * height),
+            (start - 1.5, 0.44 * height),
         ]
     )
-    outline = vertebra.place(closed_curve(shape + rng.normal(0, 0.3, shape.shape)))
-    canvas.fill("arches", outline, ARCH * (0.85 if long else 1.0))
-    canvas.stroke("cortex", outline[4:46], 0.5, FINE_LINE * 0.7)
+    canvas.fill("arches", vertebra.place(lamina), ARCH * 0.4)
+    outline = vertebra.place(closed_curve(shape + rng.normal(0, 0.45, shape.shape)))
+    canvas.fill("arches", outline, ARCH * rng.uniform(0.85, 1.1) * (0.85 if long else 1.0))
+    canvas.stroke("cortex", outline[4:50], 0.45, FINE_LINE * 0.6)
     front = [
         (start + 1.6, -0.47 * height),
         (start + 0.1, -0.12 * height),
         (start + 1.4, 0.30 * height),
     ]
-    canvas.stroke("cortex", vertebra.place(open_curve(np.array(front))), 0.8, 0.30)
+    line = vertebra.place(open_curve(np.array(front)))
+    canvas.stroke("cortex", line, 0.7, rng.uniform(0.20, 0.28))
+    if spine.ossified_ligament_mm[index]:
+        _draw_ossified_ligament(canvas, vertebra, spine.ossified_ligament_mm[index], rng)
+
+
+def _draw_ossified_ligament(
+    canvas: Canvas, vertebra: Vertebra, thickness: float, rng: Generator
+) -> None:
+    """Draw bone in the posterior longitudinal ligament: a dense strip behind the body."""
+    half, wall = 0.62 * vertebra.height, vertebra.depth / 2 + 0.7
+    bulge = wall + thickness * np.array([0.35, 0.9, 1.0, 0.9, 0.35]) * rng.uniform(0.9, 1.1, 5)
+    rear = np.stack([bulge, np.linspace(-half, half, 5)], axis=1)
+    strip = np.concatenate([[(wall, -half)], rear, [(wall, half)]])
+    canvas.fill("wear", vertebra.place(closed_curve(strip)), 0.55)
+
+
+def draw_growth(canvas: Canvas, vertebra: Vertebra, age: float, rng: Generator) -> None:
+    """Draw what a growing body has: rings of bone that are not yet fused to its plates.
+
+    Args:
+        canvas: Takes them.
+        vertebra: C3 or below.
+        age: Years; the rings are bone from about eight to seventeen.
+        rng: Not every ring is to be seen.
+    """
+    first, last = _RING_AGES
+    if not first < age < last:
+        return
+    gap = 0.05 * vertebra.height
+    for corner, away in ((0, -1.0), (2, 1.0)):
+        if rng.random() < _RING_SEEN:
+            front = vertebra.corners[corner] + (0.03 * vertebra.depth, away * gap)
+            ring = np.array([front, front + (0.2 * vertebra.depth, 0.0)])
+            canvas.stroke("wear", vertebra.place(ring), 1.1, 0.24)
 
 
 def draw_wear(canvas: Canvas, upper: Vertebra, lower: Vertebra, spine: Spine, index: int) -> None:

@@ -18,7 +18,7 @@ from training.sources.duplicates import grouped
 from training.sources.labelme import read_labelme
 from training.sources.landmarks import put_right
 from training.sources.sheet import Case, Sheet, read_sheet
-from training.sources.survey import Survey, survey_all
+from training.sources.survey import Survey, looks_inverted, survey_all
 from training.values import Fault, FilmRecord, FilmSet
 
 if TYPE_CHECKING:
@@ -203,7 +203,8 @@ def _record(
         if stated not in ("", None, by_name):
             what = f"{word} is {by_name} in the name and {stated} in the sheet"
             faults.append(Fault(film, what, "the sheet's taken", f"{word}-differs"))
-    if seen.inverted:
+    inverted = points is not None and looks_inverted(seen, points)
+    if inverted:
         what = "bone is dark in this picture"
         faults.append(Fault(film, what, "grey levels turned over", "inverted"))
     if seen.masked:
@@ -218,7 +219,7 @@ def _record(
         landmarks=points,
         sex=known.sex or named.sex,
         age_years=named.age_years if known.age_years is None else known.age_years,
-        inverted=seen.inverted,
+        inverted=inverted,
         masked=seen.masked,
         frame=seen.frame,
     )

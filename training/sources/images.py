@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MEGAPIXELS: Final = 64  # as the daemon's own limit for one frame
+_ORIENTATION: Final = 0x0112  # EXIF 2.32, 4.6.4 A
+_LYING: Final = 5  # from this orientation on rows and columns change places
 _MEGA: Final = 1_000_000
 _GREY_16: Final = ("I;16", "I;16B", "I;16L", "I;16N")
 _COLOUR: Final = {"P": "RGBA", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGB", "RGBX": "RGB"}
@@ -33,13 +35,17 @@ def image_size(path: Path) -> tuple[int, int]:
         path: The file.
 
     Returns:
-        (columns, rows) as stored, before any rotation that EXIF asks for.
+        (columns, rows) as decoded, after a rotation that EXIF asks for.
 
     Raises:
         DataError: It is no image, or larger than any film.
     """
     with _opened(path) as image:
-        return image.size
+        width, height = image.size
+        # Asking a PNG file for a note that it has not begun with decodes all of it.
+        noted = image.format != "PNG" or "exif" in image.info
+        lies = noted and image.getexif().get(_ORIENTATION, 1) >= _LYING
+        return (height, width) if lies else (width, height)
 
 
 def read_colours(path: Path) -> NDArray[np.uint8]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+NAME: Final = "phantom"
 TRUTH_FILE: Final = "truth.csv"
 KINDS: Final = (
     "spondylosis",
@@ -63,7 +64,7 @@ def read_phantom(folder: Path) -> FilmSet:
         else:
             what = f"{record.path.name} of line {number} is missing"
             faults.append(Fault(record.film, what, "left out", "missing-film"))
-    return FilmSet("phantom", tuple(films), tuple(faults))
+    return FilmSet(NAME, tuple(films), tuple(faults))
 
 
 def _kinds(rows: list[dict[str, str]]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.ndimage import binary_dilation, find_objects, label, maximum_filter, minimum_filter
+from scipy.ndimage import find_objects, label, maximum_filter, minimum_filter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,14 +31,16 @@ _FLAT_SHARE: Final = 0.9  # a row or column with that share of one grey value is
 _FLAT_RANGE: Final = 3
 _WHITE: Final = 248  # every channel of a toolbar's ground
 _STEP: Final = 110  # grey levels between neighbours that no film has
+_EDGE: Final = 60  # grey levels between neighbours that are rare in a film
+_SAME: Final = 1  # grey levels between pixels of one drawn stroke
+_FLAT_GREYS: Final = (40, 250)  # where films are never flat: they are neither air nor saturated
 _ICON_PIXELS: Final = 25
 _ICON_REACH: Final = 40  # pixels between icons of one toolbar
-_LETTER_PIXELS: Final = 24  # of the outline of a letter
+_LETTER_REACH: Final = (7, 17)  # rows and columns between letters of one text
+_LETTER_PIXELS: Final = 36  # of the outline of a letter
 _LETTER_SIDES: Final = (8, 60)  # least and largest height of a line of text
-_LETTER_DENSITY: Final = 0.08
+_LETTER_DENSITY: Final = 0.1
 _MARGIN: Final = 3
-
-Mask = "NDArray[np.bool_]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +66,24 @@ def find_overlays(colours: NDArray[np.uint8]) -> Overlays:
         Masked boxes and the frame, in pixels of the picture.
     """
     rows, columns = colours.shape[:2]
-    light, dark = colours.max(axis=2), colours.min(axis=2)
-    colour = light - dark
-    grey = colours.mean(axis=2, dtype=np.float32)
+    red, green, blue = (colours[..., channel] for channel in range(3))
+    dark = np.minimum(np.minimum(red, green), blue)
+    colour = np.maximum(np.maximum(red, green), blue) - dark
+    grey = (red.astype(np.int16) + green + blue) // 3
     frame = _frame(colour, grey)
     left, top, right, bottom = frame
     inside = (slice(top, bottom), slice(left, right))
     bars = _toolbars(colour[inside], dark[inside])
-    boxes = [*bars, *_letters(grey[inside], bars)]
+    boxes = [*bars, *_joined(_letters(grey[inside], bars))]
     masked = sorted(
-        ((x0 + left, y0 + top, x1 + left, y1 + top) for x0, y0, x1, y1 in _joined(boxes)),
+        ((x0 + left, y0 + top, x1 + left, y1 + top) for x0, y0, x1, y1 in boxes),
         key=lambda box: (box[1], box[0]),
     )
     whole = frame == (0, 0, columns, rows)
     return Overlays(tuple(masked), None if whole else frame)
 
 
-def _frame(colour: NDArray[np.uint8], grey: NDArray[np.float32]) -> Box:
+def _frame(colour: NDArray[np.uint8], grey: NDArray[np.int16]) -> Box:
     """Cut off coloured lines, what lies outside them, and flat edges."""
     rows, columns = grey.shape
     top, bottom = _between_lines(colour, _TASKBAR_SHARE)
@@ -112,7 +115,7 @@ def _between_lines(colour: NDArray[np.uint8], reach: float) -> tuple[int, int]:
     return begin, end
 
 
-def _flat_edges(grey: NDArray[np.float32]) -> tuple[int, int]:
+def _flat_edges(grey: NDArray[np.int16]) -> tuple[int, int]:
     """How many rows at either end have one grey value nearly throughout."""
     near = round(_EDGE_SHARE * len(grey))
     found = []
@@ -126,7 +129,7 @@ def _flat_edges(grey: NDArray[np.float32]) -> tuple[int, int]:
 def _toolbars(colour: NDArray[np.uint8], dark: NDArray[np.uint8]) -> list[Box]:
     """Boxes around groups of coloured icons and the white ground that they stand on."""
     icons = colour > _COLOURED
-    found = _joined(_boxes(icons, np.ones((9, _ICON_REACH), bool), _ICON_PIXELS))
+    found = _joined(_boxes(icons, (9, _ICON_REACH), _ICON_PIXELS))
     return [_with_ground(box, dark) for box in found]
 
 
@@ -142,30 +145,43 @@ def _with_ground(box: Box, dark: NDArray[np.uint8]) -> Box:
     return _grown((left, top, right, bottom), dark.shape)
 
 
-def _letters(grey: NDArray[np.float32], bars: list[Box]) -> list[Box]:
+def _letters(grey: NDArray[np.int16], bars: list[Box]) -> list[Box]:
     """Boxes around text and letters: steps that no film has, packed as in glyphs."""
-    steps = (maximum_filter(grey, 3) - minimum_filter(grey, 3)) > _STEP
+    marks = _drawn(grey)
     for left, top, right, bottom in bars:
-        steps[top:bottom, left:right] = False
-    rows, _columns = steps.shape
-    # Edges of the collimator are as sharp, but run on and on.
-    steps[:, binary_dilation(steps.mean(axis=0) > 2 * _LETTER_SIDES[1] / rows, iterations=3)] = (
-        False
-    )
-    steps[binary_dilation(steps.mean(axis=1) > _LINE_SHARE, iterations=3)] = False
+        marks[top:bottom, left:right] = False
     least, largest = _LETTER_SIDES
     found = []
-    for left, top, right, bottom in _boxes(steps, np.ones((5, 11), bool), _LETTER_PIXELS):
+    for left, top, right, bottom in _boxes(marks, _LETTER_REACH, _LETTER_PIXELS):
         height, width = bottom - top, right - left
-        dense = steps[top:bottom, left:right].mean() >= _LETTER_DENSITY
+        dense = marks[top:bottom, left:right].mean() >= _LETTER_DENSITY
         if dense and least <= height <= largest and width >= least:
-            found.append(_grown((left, top, right, bottom), steps.shape))
+            found.append(_grown((left, top, right, bottom), marks.shape))
     return found
 
 
-def _boxes(mask: NDArray[np.bool_], reach: NDArray[np.bool_], least: int) -> list[Box]:
-    """Boxes around groups of marked pixels that lie within reach of each other."""
-    groups, _ = label(binary_dilation(mask, reach))
+def _drawn(grey: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Mark what was drawn: steps that no film has, and flat grey beside lesser ones."""
+    span = maximum_filter(grey, 3) - minimum_filter(grey, 3)
+    low, high = _FLAT_GREYS
+    flat = (maximum_filter(grey, 2) - minimum_filter(grey, 2)) <= _SAME
+    flat &= (grey > low) & (grey < high)
+    marks = (span > _STEP) | (flat & _widened(span > _EDGE, (5, 5)))
+    # Edges of the collimator are as sharp, but run on and on.
+    rows = len(grey)
+    marks[:, _widened((span > _EDGE).mean(axis=0) > 2 * _LETTER_SIDES[1] / rows, (7,))] = False
+    marks[_widened(marks.mean(axis=1) > _LINE_SHARE, (7,))] = False
+    return np.asarray(marks)
+
+
+def _widened(mask: NDArray[np.bool_], size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Dilate by a box of that many pixels."""
+    return np.asarray(maximum_filter(mask.view(np.uint8), size).view(np.bool_))
+
+
+def _boxes(mask: NDArray[np.bool_], reach: tuple[int, int], least: int) -> list[Box]:
+    """Boxes around groups of marked pixels that lie within reach (rows, columns) of each other."""
+    groups, _ = label(_widened(mask, reach))
     found = []
     for number, (down, across) in enumerate(find_objects(groups), start=1):
         own = mask[down, across] & (groups[down, across] == number)

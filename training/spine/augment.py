@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,6 @@ _TURN_DEGREES = 14.0
 _ZOOM = 0.18
 _SHIFT = 0.08
 _SHUTTER_SHARE = 0.2
-_MEANS: Final = 8
 _MEAN_VARIANCE: Final = 2 / 3  # of a mean over three pixels
 
 
@@ -141,7 +141,7 @@ def blurred(images: Tensor, deviation: Tensor) -> Tensor:
     is left over a whole number of means is a share of the next one.
     """
     variance = deviation.sign() * deviation**2
-    for _ in range(_MEANS):
+    for _ in range(max(math.ceil(float(variance.max()) / _MEAN_VARIANCE), 1)):
         share = (variance / _MEAN_VARIANCE).clamp(-0.5, 1)
         images = images + share * (avg_pool2d(images, 3, 1, 1, count_include_pad=False) - images)
         variance = variance.clamp_min(0) - share.clamp_min(0) * _MEAN_VARIANCE
@@ -158,20 +158,18 @@ def shaded(images: Tensor, chance: Generator) -> Tensor:
         for _ in range(int(torch.randint(4, (), generator=chance))):
             top, left = (int(torch.randint(side - 8, (), generator=chance)) for _ in range(2))
             high, wide = (int(torch.randint(2, 9, (), generator=chance)) for _ in range(2))
-            images[row, :, top : top + high, left : left + wide] = torch.rand(
-                (), generator=chance
-            )
+            images[row, :, top : top + high, left : left + wide] = torch.rand((), generator=chance)
     return images.clamp(0, 1)
 
 
 def jittered(landmarks: Tensor, pixels: float | Tensor, chance: Generator) -> Tensor:
-    """Misplace landmarks (n, 23, 2) as a locator would: each by itself and all together.
+    """Misplace landmarks (n, 23, 2) as a locator would: each by itself, all half as much together.
 
     Args:
         landmarks: The true ones.
-        pixels: Standard deviation of both, one for all films or (n, 1, 1).
+        pixels: Standard deviation of each by itself, one for all films or (n, 1, 1).
         chance: Where the random numbers come from.
     """
     each = torch.randn(landmarks.shape, generator=chance) * pixels
-    together = torch.randn((len(landmarks), 1, 2), generator=chance) * pixels
+    together = torch.randn((len(landmarks), 1, 2), generator=chance) * pixels / 2
     return landmarks + each + together

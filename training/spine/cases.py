@@ -24,7 +24,7 @@ _SEEDS: Final = {
 _GROUP_SPAN: Final = 1_000_000
 _SEED_SPAN: Final = 10_000_000
 
-_OTHER_VIEWS: Final = (View.AP, View.ODONTOID, View.CHEST)
+_OTHER_VIEWS: Final = tuple(view for view in View if view is not View.LATERAL)
 _CHILD_YEARS: Final = (2.0, 15.0)
 # Of films to train on: what gates must recognise, and what the middle of a gate's range shows.
 _TRAINED_SHIFTS: Final = (
@@ -44,6 +44,9 @@ _RARE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "swelling": (("swelling",),),
 }
 RARE_FINDINGS: Final = tuple(_RARE)
+# Of the films drawn for the rarest finding: the share that is drawn for each; films as they come
+# show the others more often.
+_RARE_SHARES: Final = {"malalignment": 0.75, "canal-narrowing": 0.9, "swelling": 1.0}
 _SEVERITIES: Final = (0.0, 0.25, 0.5, 1.0)
 
 
@@ -59,7 +62,7 @@ def _facing(index: int) -> str:
 def training_cases(count: int, seed: int) -> list[PhantomCase]:
     """Films to train on: mostly laterals in scope, and some of what gates must recognise.
 
-    Of each twenty, eleven come as they come, three show a rare finding on purpose, two are
+    Of each twenty, ten come as they come, four show a rare finding on purpose, two are
     spoilt a little; one each shows another view, has hardware, is a child's, and is inverted or
     has text burned in.
     """
@@ -85,6 +88,8 @@ def _training_case(index: int, seed: int) -> PhantomCase:  # noqa: PLR0911 - a t
     if kind < 9:  # noqa: PLR2004
         name = RARE_FINDINGS[kind - 6]
         return draw_case(seed, findings=_RARE[name][turn % len(_RARE[name])], facing=facing)
+    if kind == 9:  # noqa: PLR2004
+        return draw_case(seed, findings=(_SLIPS[turn % len(_SLIPS)],), facing=facing)
     return draw_case(seed, facing=facing)
 
 
@@ -95,13 +100,19 @@ def scope_cases(group: str, count: int, seed: int) -> list[PhantomCase]:
 
 
 def rare_cases(group: str, count: int, seed: int) -> dict[str, list[PhantomCase]]:
-    """Films of each finding that is rare as films come: slips and kyphosis, canal, swelling."""
+    """Films of each finding that is rare as films come: slips and kyphosis, canal, swelling.
+
+    Args:
+        group: What they are for.
+        count: Films of the rarest finding.
+        seed: Another seed, other films.
+    """
     rows: dict[str, list[PhantomCase]] = {}
     for number, (name, kinds) in enumerate(_RARE.items(), start=1):
         first = first_seed(group, seed) + number * _GROUP_SPAN // (len(_RARE) + 1)
         rows[name] = [
             draw_case(first + index, findings=kinds[index % len(kinds)], facing=_facing(index))
-            for index in range(count)
+            for index in range(round(count * _RARE_SHARES[name]))
         ]
     return rows
 

@@ -15,6 +15,8 @@ from training.statistics import Flags, Interval, area_under_curve, clopper_pears
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from training.phantom import PhantomCase
     from triage.vision.gates import GateLimits
     from triage.vision.inference import Reading
@@ -29,7 +31,11 @@ def finding_figures(
         test: Films that passed every gate; nothing was trained, stopped or set on them.
         points: Thresholds, as in bundle.json.
     """
-    return {name: _figures(test, column, points[name]) for column, name in enumerate(test.findings)}
+    return {
+        name: _figures(test, column, points[name])
+        for column, name in enumerate(test.findings)
+        if test.positives(column).any() and test.negatives(column).any()
+    }
 
 
 def _figures(test: Calibration, column: int, point: Mapping[str, float | None]) -> dict[str, Any]:
@@ -55,19 +61,29 @@ def _figures(test: Calibration, column: int, point: Mapping[str, float | None]) 
 
 
 def study_figures(
-    test: Calibration, points: Mapping[str, Mapping[str, float | None]]
+    test: Calibration,
+    points: Mapping[str, Mapping[str, float | None]],
+    deciding: Sequence[str],
 ) -> dict[str, Any]:
-    """What happens to whole films as they come: likely normal only when all is ruled out."""
-    limits = [points[name]["rule_out"] for name in test.findings]
-    column = test.findings.index("abnormal")
-    lowered = ruled_out(test.raw, limits)
+    """What happens to whole films as they come: likely normal only when all is ruled out.
+
+    Args:
+        test: See `finding_figures`.
+        points: Likewise.
+        deciding: The findings that must be ruled out.
+    """
+    columns = [test.findings.index(name) for name in deciding]
+    lowered = ruled_out(test.raw[:, :, columns], [points[name]["rule_out"] for name in deciding])
+    abnormal = test.findings.index("abnormal")
     return {
-        "abnormal_called_likely_normal": _listed(_share(lowered[test.positives(column)])),
-        "normal_called_likely_normal": _listed(_share(lowered[test.negatives(column)])),
+        "abnormal_called_likely_normal": _listed(_share(lowered[test.positives(abnormal)])),
+        "normal_called_likely_normal": _listed(_share(lowered[test.negatives(abnormal)])),
     }
 
 
 def _share(flags: Flags) -> Interval:
+    if not len(flags):
+        return Interval(0.0, 0.0, 1.0)
     return clopper_pearson(int(flags.sum()), len(flags))
 
 
@@ -140,3 +156,33 @@ def subgroup_figures(test: Calibration) -> dict[str, dict[str, Any]]:
             "auc": round(area_under_curve(test.mean[chosen, column], positive[chosen]), 4),
         }
     return rows
+
+
+def landmark_figures(
+    pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+) -> dict[str, Any]:
+    """How far found landmarks lie from true ones.
+
+    Args:
+        pairs: Found and true landmarks (23, 2) of each film, in the same pixels; a true one
+            that is NaN does not count.
+
+    Returns:
+        Mean, median and 95th percentile over all landmarks in per cent of the true mean depth
+        of the vertebral bodies; empty without films.
+    """
+    if not pairs:
+        return {}
+    shares = []
+    for found, true in pairs:
+        rims = true[1:].reshape(11, 2, 2)
+        depth = np.nanmean(np.hypot(*(rims[:, 1] - rims[:, 0]).T))
+        error = np.hypot(*(found - true).T)
+        shares.append(error[np.isfinite(error)] / depth * 100)
+    together = np.concatenate(shares)
+    return {
+        "films": len(pairs),
+        "mean_per_cent_of_depth": round(float(together.mean()), 2),
+        "median_per_cent_of_depth": round(float(np.median(together)), 2),
+        "p95_per_cent_of_depth": round(float(np.quantile(together, 0.95)), 2),
+    }

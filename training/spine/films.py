@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from training.phantom import Degradation, PhantomCase, View, render
@@ -21,13 +17,12 @@ from triage.vision.networks import ATTRIBUTES
 from triage.vision.pixels import PreparedFilm, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from training.processes import Crew
     from triage.vision.path import PixelPath
 
-_Case = TypeVar("_Case")
-_Result = TypeVar("_Result")
-_AHEAD: Final = 16  # films rendered before they are asked for; each takes a megabyte
+_ARRAYS: Final = ("images", "landmarks", "attributes", "components")
 _CHILD_YEARS: Final = 15.0
 _ADULT_YEARS: Final = 18.0  # in between nobody can tell by the look of a spine
 
@@ -40,20 +35,23 @@ class Films:
         images: float16 (n, side, side), from the pixel path.
         landmarks: float32 (n, 23, 2) in pixels of the square; NaN where there is none.
         attributes: float32 (n, 5) in the order of `ATTRIBUTES`; NaN where nobody says.
-        components: float32 (n, columns), `COMPONENTS.columns`; NaN where nobody says.
+        components: float32 (n, columns); NaN where nobody says.
+        columns: Names of the components, for instance ``spondylosis:C5/C6``.
     """
 
     images: NDArray[np.float16]
     landmarks: NDArray[np.float32]
     attributes: NDArray[np.float32]
     components: NDArray[np.float32]
+    columns: tuple[str, ...] = COMPONENTS.columns
 
     def __len__(self) -> int:
         return len(self.images)
 
     def chosen(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Films:
         """The films of some rows."""
-        return Films(*(getattr(self, name)[rows] for name in self.__slots__))
+        arrays = [getattr(self, name)[rows] for name in _ARRAYS]
+        return Films(*arrays, columns=self.columns)
 
     @property
     def in_scope(self) -> NDArray[np.bool_]:
@@ -65,10 +63,9 @@ class Films:
 
 
 def joined(parts: Sequence[Films]) -> Films:
-    """Films of several sources, one behind the other."""
-    return Films(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in Films.__slots__)
-    )
+    """Films of several sources with the same components, one behind the other."""
+    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS]
+    return Films(*arrays, columns=parts[0].columns)
 
 
 def finding_truth(films: Films, findings: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
@@ -81,67 +78,30 @@ def finding_truth(films: Films, findings: Mapping[str, Sequence[str]]) -> NDArra
     """
     columns = []
     for parts in findings.values():
-        chosen = films.components[:, COMPONENTS.chosen(parts)]
+        chosen = films.components[
+            :,
+            [
+                number
+                for number, column in enumerate(films.columns)
+                if column in parts or column.split(":")[0] in parts
+            ],
+        ]
         some = (chosen == 1).any(axis=1)
         columns.append(np.where(some, 1.0, chosen.max(axis=1)))  # the maximum of NaN is NaN
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-class Renderer:
-    """Renders cases, in processes of its own where there are several.
-
-    Args:
-        processes: How many; 1 renders in this process.
-        advance: Called after each film.
-    """
-
-    def __init__(self, processes: int, advance: Callable[[], None] = lambda: None) -> None:
-        self._advance = advance
-        self._pool = None
-        if processes > 1:
-            context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads
-            self._pool = ProcessPoolExecutor(processes, context, initializer=_one_thread)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-
-    def films(self, cases: Sequence[PhantomCase], path: PixelPath) -> Films:
-        """Render cases, take them through the pixel path and add the truth; in their order."""
-        return stacked(self.each(partial(_rendered, path=path), cases))
-
-    def prepared(
-        self, cases: Sequence[PhantomCase], path: PixelPath, pixel_spacing_mm: float
-    ) -> Iterator[PreparedFilm]:
-        """Render cases and take them through the pixel path; in their order, a few at a time."""
-        work = partial(_prepared, path=path, pixel_spacing_mm=pixel_spacing_mm)
-        return self.each(work, cases)
-
-    def each(
-        self, work: Callable[[_Case], _Result], cases: Iterable[_Case]
-    ) -> Iterator[_Result]:
-        """Do work for each case, a few cases ahead; in their order."""
-        if self._pool is None:
-            for case in cases:
-                yield work(case)
-                self._advance()
-            return
-        waiting: deque[Future[_Result]] = deque()
-        for case in cases:
-            waiting.append(self._pool.submit(work, case))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-                self._advance()
-        while waiting:
-            yield waiting.popleft().result()
-            self._advance()
+def rendered_films(crew: Crew, cases: Sequence[PhantomCase], path: PixelPath) -> Films:
+    """Render cases, take them through the pixel path and add the truth; in their order."""
+    return stacked(crew.each(partial(_rendered, path=path), cases))
 
 
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def prepared_films(
+    crew: Crew, cases: Sequence[PhantomCase], path: PixelPath, pixel_spacing_mm: float
+) -> Iterator[PreparedFilm]:
+    """Render cases and take them through the pixel path; in their order, a few at a time."""
+    work = partial(_prepared, path=path, pixel_spacing_mm=pixel_spacing_mm)
+    return crew.each(work, cases)
 
 
 def _prepared(case: PhantomCase, path: PixelPath, pixel_spacing_mm: float) -> PreparedFilm:
@@ -169,13 +129,14 @@ def _attributes(case: PhantomCase) -> NDArray[np.float32]:
         "lateral": lateral,
         "inverted": Degradation.INVERSION in case.degradations,
         "hardware": case.hardware if lateral else np.nan,
-        "child": _child(case.age_years) if lateral else np.nan,
+        "child": child_label(case.age_years) if lateral else np.nan,
         "text": Degradation.BURNED_IN in case.degradations,
     }
     return np.array([known[name] for name in ATTRIBUTES], np.float32)
 
 
-def _child(age_years: float) -> float:
+def child_label(age_years: float) -> float:
+    """Whether a spine looks like a child's: 1 or 0, NaN where nobody can tell."""
     if _CHILD_YEARS <= age_years < _ADULT_YEARS:
         return np.nan
     return float(age_years < _CHILD_YEARS)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from training.loop import History
     from training.spine.films import Films
     from triage.vision.readers import Components
@@ -40,11 +43,21 @@ class Sizes:
 
     locator_width: int = 12
     reader_width: int = 12
-    locator_epochs: int = 9
-    corner_epochs: int = 8
-    reader_epochs: int = 10
+    locator_epochs: int = 7
+    corner_epochs: int = 6
+    reader_epochs: int = 9
     members: int = 3
-    jitter_pixels: float = 4.0
+    jitter_pixels: float = 3.5
+
+    def scaled(self, share: float) -> Sizes:
+        """Fewer epochs, for a quick run."""
+        return replace(
+            self,
+            **{
+                name: max(int(getattr(self, name) * share**0.5), 2)
+                for name in ("locator_epochs", "corner_epochs", "reader_epochs")
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +111,7 @@ class Fitter:
         findings: Mapping[str, Sequence[str]],
         components: Components,
         sizes: Sizes,
+        truth: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     ) -> SpineReader:
         """Train one member.
 
@@ -108,19 +122,20 @@ class Fitter:
             findings: For each finding the components it consists of.
             components: What it looks for.
             sizes: How wide and how long.
+            truth: See `ReaderTask`.
         """
         torch.manual_seed(self.seed + number)
         network = SpineReader(
             components.disc, components.vertebra, components.spine, findings, sizes.reader_width
         ).to(memory_format=torch.channels_last)
-        task = ReaderTask(network, films, tuning, sizes.jitter_pixels, self.pace)
-        settings = LoopSettings(
-            sizes.reader_epochs, batch=_PATCH_BATCH, seed=self.seed + number
-        )
+        task = ReaderTask(network, films, tuning, sizes.jitter_pixels, self.pace, truth)
+        settings = LoopSettings(sizes.reader_epochs, batch=_PATCH_BATCH, seed=self.seed + number)
         self._fit(task, f"reader-{number}", settings)
         return network
 
-    def _fit(self, task: LocatorTask | CornerTask | ReaderTask, name: str, settings: LoopSettings) -> None:
+    def _fit(
+        self, task: LocatorTask | CornerTask | ReaderTask, name: str, settings: LoopSettings
+    ) -> None:
         full = replace(settings, gradient_clip=_GRADIENT_CLIP)
         self.histories[name] = fit(
             task,

@@ -176,7 +176,7 @@ def decided(
     deciding = [finding.name for finding in findings if not finding.of]
     certificate = certify(calibration.of(deciding), aims, model_digest)
     points = operating_points(calibration, certificate, aims)
-    for name, point in points.items():
+    for point in points.values():
         point["flag"] = min(max(point["flag"] or 0.0, -INFINITY), INFINITY)
     for name, parent in parents_of(findings).items():
         below = points[parent]["rule_out"]  # where that is ruled out, nothing of it is stated
@@ -191,5 +191,3 @@ def machine() -> str:
         f"{platform.machine()}, {torch.get_num_threads()} threads, "
         f"Python {platform.python_version()}, PyTorch {torch.__version__}"
     )
-
-

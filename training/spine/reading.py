@@ -10,7 +10,7 @@ import numpy as np
 from training.certify.certificate import Calibration
 from training.certify.limits import failures
 from training.predictions import Prediction
-from training.spine.films import finding_labels
+from training.spine.films import finding_labels, prepared_films
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.phantom import PhantomCase
-    from training.spine.films import Renderer
+    from training.processes import Crew
     from triage.vision.gates import GateLimits
     from triage.vision.inference import Analyst, Reading
 
@@ -30,7 +30,7 @@ DETECTOR_SPACING_MM = 0.2
 class CaseReader:
     """Renders cases and takes them through the whole chain of the daemon."""
 
-    renderer: Renderer
+    crew: Crew
     analyst: Analyst
 
     def read(
@@ -38,7 +38,7 @@ class CaseReader:
     ) -> list[Reading]:
         """What the networks say of each case, in their order."""
         path = self.analyst.bundle.manifest.path
-        films = self.renderer.prepared(cases, path, pixel_spacing_mm)
+        films = prepared_films(self.crew, cases, path, pixel_spacing_mm)
         return [reading for film in films for reading in self.analyst.read([film])]
 
 
@@ -59,7 +59,7 @@ class ReadGroup:
 
     natural: ReadCases
     rare: Mapping[str, ReadCases]
-    detector_seeds: frozenset[int]
+    detector_seeds: frozenset[int] = frozenset()
 
     @property
     def cases(self) -> list[PhantomCase]:

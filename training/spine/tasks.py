@@ -21,9 +21,8 @@ from training.spine.augment import (
     uniform,
 )
 from training.spine.films import finding_truth
-from training.spine.findings import COMPONENTS
 from training.statistics import area_under_curve
-from triage.vision.geometry import corner_offsets, endplate_frames, endplate_windows
+from triage.vision.geometry import Frames, corner_offsets, endplate_frames, endplate_windows
 from triage.vision.networks import Locator, halved
 from triage.vision.readers import SpineReader, Windows, cut_out
 
@@ -136,12 +135,14 @@ class CornerTask:
     def loss(self, rows: Rows, chance: torch.Generator) -> Tensor:
         """How far from where they should be the corners are moved."""
         images, wanted = batch_of(self._films, rows)
-        images = exposed(images, drawn_exposures(len(images), chance), chance)
         reach = float(uniform(1, 0.0, _CORNER_JITTER, chance))
         landmarks = jittered(wanted, reach, chance)
-        images, landmarks, wanted = batch_to(self.network, images, landmarks, wanted)
         frames = endplate_frames(landmarks)
-        offsets = self.network.offsets(endplate_windows(images, frames))
+        windows = endplate_windows(images, frames).unflatten(0, (len(rows), -1))
+        windows = exposed(windows, drawn_exposures(len(rows), chance), chance).flatten(0, 1)
+        windows, landmarks, wanted = batch_to(self.network, windows, landmarks, wanted)
+        offsets = self.network.offsets(windows)
+        frames = Frames(*batch_to(self.network, *frames))
         return smooth_l1_loss(offsets, corner_offsets(frames, landmarks, wanted), beta=0.05)
 
     def figure(self) -> float:
@@ -168,18 +169,27 @@ class ReaderTask:
         tuning: Films that decide when to stop.
         jitter_pixels: Largest standard deviation of the imprecision.
         pace: How fast.
+        truth: Of the findings in films and tuning films (n, findings), NaN where nobody says;
+            None where it follows from the components.
     """
 
     def __init__(
-        self, network: SpineReader, films: Films, tuning: Films, jitter_pixels: float, pace: Pace
+        self,
+        network: SpineReader,
+        films: Films,
+        tuning: Films,
+        jitter_pixels: float,
+        pace: Pace,
+        truth: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     ) -> None:
         self.network = network
         self._films, self._tuning, self._pace = films, tuning, pace
         self._jitter = jitter_pixels
-        columns = [COMPONENTS.columns.index(name) for name in network.parts.columns]
+        columns = [films.columns.index(name) for name in network.parts.columns]
         self._components = torch.from_numpy(films.components[:, columns])
-        self._truth = torch.from_numpy(finding_truth(films, network.findings))
-        self._held_out = finding_truth(tuning, network.findings)
+        if truth is None:
+            truth = finding_truth(films, network.findings), finding_truth(tuning, network.findings)
+        self._truth, self._held_out = torch.from_numpy(truth[0]), truth[1]
 
     def __len__(self) -> int:
         return len(self._films)

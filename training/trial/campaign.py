@@ -15,7 +15,7 @@ from training.processes import Crew
 from training.statistics import positives_needed
 from training.trial.films import TrialFilm, read_back, written
 from training.trial.reading import Task, read_film
-from training.trial.shifts import IN_SCOPE, Shift, every_shift
+from training.trial.shifts import Shift, every_shift
 from training.trial.verdicts import Claim, Line, line, settled
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Trial:
         claim: What its certificate says; None where it has none.
         plan: How much was drawn.
         lines: The table, films as they come first.
-        films: The films as they come.
+        cells: The films of each shift, in the order of the lines.
     """
 
     bundle_digest: str
@@ -69,7 +69,12 @@ class Trial:
     claim: Claim | None
     plan: TrialPlan
     lines: tuple[Line, ...]
-    films: tuple[TrialFilm, ...]
+    cells: tuple[tuple[Shift, tuple[TrialFilm, ...]], ...]
+
+    @property
+    def films(self) -> tuple[TrialFilm, ...]:
+        """The films as they come."""
+        return next((films for shift, films in self.cells if shift.as_they_come), ())
 
 
 def run_trial(
@@ -126,11 +131,29 @@ def run_trial(
         claim,
         plan,
         _lines(cells, claim, bundle),
-        tuple(cells.get(IN_SCOPE, ())),
+        tuple((shift, tuple(films)) for shift, films in cells.items()),
     )
     write_predictions(out / PREDICTIONS, predictions(trial))
     write_whole(out / TRIAL, _trial_content(trial))
     return trial
+
+
+def plan_of(out: Path, bundle: Bundle) -> TrialPlan | None:
+    """How much was drawn in a trial of a bundle that lies in a folder; None where none does.
+
+    Raises:
+        RunError: Its table is damaged.
+    """
+    place = out / TRIAL
+    if not place.is_file():
+        return None
+    try:
+        content = json.loads(place.read_text())
+        if content["bundle"] != bundle.identity.digest:
+            return None
+        return TrialPlan(**content["plan"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{place} is damaged ({error}): delete it and try again.") from error
 
 
 def claim_of(bundle: Bundle) -> Claim | None:

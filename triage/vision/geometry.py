@@ -19,8 +19,8 @@ BODIES: Final = ("C3", "C4", "C5", "C6", "C7")
 DISC_FEATURES: Final = 8
 SPINE_FEATURES: Final = 15
 
-_DISC_SHAPE: Final = (40, 64)  # rows, columns of a disc window
-_DISC_HALF: Final = (0.62, 1.0)  # half its height and width, in vertebral depths
+_DISC_SHAPE: Final = (48, 64)  # rows, columns of a disc window
+_DISC_HALF: Final = (0.75, 1.0)  # half its height and width, in vertebral depths
 _VERTEBRA_SHAPE: Final = (48, 96)
 _VERTEBRA_HALF: Final = (0.75, 1.5)
 _VERTEBRA_SHIFT: Final = 0.7  # the canal and the spinolaminar line lie behind the body
@@ -58,7 +58,7 @@ def disc_windows(image: Tensor, landmarks: Tensor) -> Tensor:
         landmarks: (n, 23, 2).
 
     Returns:
-        Windows (n, 5, 1, 40, 64).
+        Windows (n, 5, 1, 48, 64).
     """
     front_above, back_above, front_below, back_below = _corners(landmarks)
     centre = (front_above + back_above + front_below + back_below) / 4

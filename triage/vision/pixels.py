@@ -26,6 +26,10 @@ _NO_RANGE: Final = 1e-6
 _SURVEY_SIDE: Final = 256
 # Content smaller than this share of a side is no content box but a mistake of the survey.
 _LEAST_CONTENT: Final = 0.25
+# Share of a side near the rim where edges are the collimator's.
+_RIM: Final = 0.06
+# Pixels that a mean over 9 x 9 and a gradient take, and some that are left.
+_LEAST_SIDE: Final = 16
 # Factor from the median absolute value of a normal distribution to its standard deviation.
 _MEDIAN_TO_SIGMA: Final = 1.4826
 
@@ -61,7 +65,7 @@ class FilmStatistics:
         content_share: Share of the film that is not border.
         aspect: Longer side of the content over its shorter side.
         saturated_share: Share of the content at its brightest or darkest value.
-        sharpness: 99th percentile of the gradient after smoothing; falls with blur.
+        sharpness: Steepness of fine edges over that of coarse ones; falls to 1 with blur.
         noise: Standard deviation of the finest diagonal detail; rises with noise.
         spread: Standard deviation of the grey values.
     """
@@ -200,14 +204,31 @@ def _statistics(
 
 
 def _sharpness(grey: NDArray[np.float32]) -> float:
-    """Measure the steepest edges that survive a 3 x 3 mean, so that noise does not count."""
-    if min(grey.shape) < 5:  # noqa: PLR2004 - smaller than the mean and the gradient need
+    """Measure how much of the gradient a further smoothing takes away.
+
+    The first 3 x 3 mean takes most of the noise. Near the rim of the film the collimator's own
+    edges would count: they are left out. As a ratio it does not depend on contrast.
+    """
+    above, before = (round(size * _RIM) for size in grey.shape)
+    inner = grey[above : grey.shape[0] - above, before : grey.shape[1] - before]
+    if min(inner.shape) < _LEAST_SIDE:
         return 0.0
-    rows = grey[:-2] + grey[1:-1] + grey[2:]
-    smooth = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9
-    across = smooth[1:-1, 2:] - smooth[1:-1, :-2]
-    down = smooth[2:, 1:-1] - smooth[:-2, 1:-1]
-    return float(np.percentile(np.hypot(across, down), 99))
+    fine = _smoothed(inner)
+    coarse = _smoothed(fine, step=3)  # of means over 3 x 3: a mean over 9 x 9
+    return _steepness(fine) / max(_steepness(coarse), _NO_RANGE)
+
+
+def _smoothed(grey: NDArray[np.float32], step: int = 1) -> NDArray[np.float32]:
+    """Take the mean over 3 x 3 pixels that lie a step apart; the outermost ones are lost."""
+    rows = grey[: -2 * step] + grey[step:-step] + grey[2 * step :]
+    columns = rows[:, : -2 * step] + rows[:, step:-step] + rows[:, 2 * step :]
+    return np.asarray(columns / 9, np.float32)
+
+
+def _steepness(grey: NDArray[np.float32]) -> float:
+    across = grey[1:-1, 2:] - grey[1:-1, :-2]
+    down = grey[2:, 1:-1] - grey[:-2, 1:-1]
+    return float(np.percentile(np.hypot(across, down), 95))
 
 
 def _noise(grey: NDArray[np.float32]) -> float:

@@ -81,7 +81,7 @@ class Windows(NamedTuple):
     """What a reader sees of films, cut out at landmarks.
 
     Attributes:
-        discs: (n, 5, 1, 40, 64).
+        discs: (n, 5, 1, 48, 64).
         vertebrae: (n, 5, 1, 48, 96).
         spine: (n, 1, 96, 64).
         film: (n, 1, side / 8, side / 8).
@@ -135,7 +135,7 @@ class SpineReader(nn.Module):
         self._columns = [names.chosen(parts) for parts in self.findings.values()]
         seen = 4 * width
         if names.disc:
-            self.disc = _patch_network(width, (1, 1))
+            self.disc = _patch_network(width, (2, 8))
             self.disc_head = _head(seen + DISC_FEATURES, len(names.disc))
         if names.vertebra:
             self.vertebra = _patch_network(width, (2, 6))
@@ -203,7 +203,7 @@ def standardised(patches: Tensor) -> Tensor:
 def _patch_network(width: int, grid: tuple[int, int]) -> nn.Sequential:
     """Features (n, 4 * width) of patches; a finer grid keeps more of where things lie."""
     deep = 4 * width
-    layers = [
+    return nn.Sequential(
         conv_block(1, width, kernel=5, stride=2),
         conv_block(width, 2 * width),
         nn.MaxPool2d(2),
@@ -212,11 +212,9 @@ def _patch_network(width: int, grid: tuple[int, int]) -> nn.Sequential:
         conv_block(deep, deep),
         nn.AdaptiveAvgPool2d(grid),
         nn.Flatten(),
-    ]
-    if grid != (1, 1):
-        cells = grid[0] * grid[1]
-        layers += [nn.Linear(deep * cells, deep), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
+        nn.Linear(deep * grid[0] * grid[1], deep),
+        nn.ReLU(inplace=True),
+    )
 
 
 def _head(inputs: int, outputs: int) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""A task that is small and has everything that chance and state get into."""
+"""Tiny tasks, made as a recipe makes its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Compute in one thread: with nets this small a second one only waits for the first."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -25,9 +25,14 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture
 def make_task() -> Callable[..., TinyTask]:
     """Return a function that makes the task anew, as a recipe that starts again does."""
+    return TinyTask
 
-    def make(**changes: object) -> TinyTask:
-        return TinyTask(**changes)
 
-    torch.manual_seed(99)  # what a recipe that forgets to seed would begin with
-    return make
+@pytest.fixture
+def same_weights() -> Callable[..., bool]:
+    """Return a function that tells whether two sets of weights agree in every bit."""
+
+    def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+        return all(torch.equal(first[key], second[key]) for key in first | second)
+
+    return same

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.calibration import calibration_curve
@@ -18,6 +18,8 @@ from training.statistics import (
     recalibration,
     reliability_curve,
 )
+
+examples = settings(max_examples=50, deadline=None)
 
 
 @st.composite
@@ -39,6 +41,7 @@ def drawn(films, slope=1.0, intercept=0.0, seed=0):
     return expit(logits), chance.uniform(size=films) < expit(intercept + slope * logits)
 
 
+@examples
 @given(stated_films())
 def test_the_brier_score_is_that_of_scikit_learn_and_the_sum_of_its_parts(films) -> None:
     said, came = films
@@ -70,6 +73,7 @@ def test_the_calibration_error_by_hand() -> None:
     assert reliability_curve(said, came, 2, "mass").films.tolist() == [3, 2]
 
 
+@examples
 @given(stated_films(), st.sampled_from(["width", "mass"]))
 def test_the_calibration_error_lies_between_0_and_1(films, binning) -> None:
     assert 0 <= expected_calibration_error(*films, 10, binning) <= 1

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -18,6 +18,8 @@ from training.statistics import (
     measure,
     undefined_measures,
 )
+
+examples = settings(max_examples=50, deadline=None)
 
 matrices = st.builds(ConfusionMatrix, *[st.integers(0, 30)] * 4).filter(
     lambda matrix: matrix.positives and matrix.negatives
@@ -35,6 +37,7 @@ def labels(matrix):
     return np.repeat([1, 1, 0, 0], counts), np.repeat([1, 0, 0, 1], counts)
 
 
+@examples
 @given(matrices, st.sampled_from(list(Averaging)), st.sampled_from([0.0, 1.0]))
 def test_recall_precision_and_f1_are_those_of_scikit_learn(matrix, averaging, undefined) -> None:
     truth, called = labels(matrix)
@@ -50,6 +53,7 @@ def test_recall_precision_and_f1_are_those_of_scikit_learn(matrix, averaging, un
         assert measure(matrix, name, averaging, undefined) == pytest.approx(value)
 
 
+@examples
 @given(matrices)
 def test_specificity_and_npv_are_recall_and_precision_of_the_other_class(matrix) -> None:
     for averaging in (Averaging.BINARY, Averaging.MACRO, Averaging.MICRO):
@@ -60,6 +64,7 @@ def test_specificity_and_npv_are_recall_and_precision_of_the_other_class(matrix)
             )
 
 
+@examples
 @given(matrices)
 def test_accuracy_and_balanced_accuracy_are_those_of_scikit_learn(matrix) -> None:
     truth, called = labels(matrix)
@@ -73,6 +78,7 @@ def test_accuracy_and_balanced_accuracy_are_those_of_scikit_learn(matrix) -> Non
         )
 
 
+@examples
 @given(matrices, st.sampled_from(sorted(MEASURES)))
 def test_averages_over_both_classes_do_not_know_which_is_positive(matrix, name) -> None:
     for averaging in (Averaging.MACRO, Averaging.WEIGHTED, Averaging.MICRO):
@@ -81,6 +87,7 @@ def test_averages_over_both_classes_do_not_know_which_is_positive(matrix, name) 
         )
 
 
+@examples
 @given(matrices)
 def test_truth_and_call_exchanged_turn_sensitivity_into_ppv(matrix) -> None:
     turned = matrix.transposed()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -15,7 +17,10 @@ from training.statistics import (
     mcnemar_asymptotic,
     mcnemar_exact,
     paired_difference,
+    wilson,
 )
+
+examples = settings(max_examples=50, deadline=None)
 
 tables = st.builds(Discordance, *[st.integers(0, 40)] * 4).filter(lambda table: table.films > 0)
 
@@ -48,6 +53,7 @@ def test_the_three_versions_disagree_on_few_discordant_films_as_in_a_textbook() 
     assert mcnemar_asymptotic(table) == pytest.approx(0.055, abs=5e-4)
 
 
+@examples
 @given(tables)
 def test_the_exact_test_is_the_binomial_test_of_scipy(table: Discordance) -> None:
     discordant = table.first + table.second
@@ -71,6 +77,18 @@ def test_the_published_paired_difference_comes_out() -> None:
     assert (interval.low, interval.high) == pytest.approx((0.0569, 0.3404), abs=5e-5)
 
 
+def test_the_correlation_of_pairs_is_corrected_for_continuity_by_hand() -> None:
+    """30, 5, 3, 12: phi is (345 - 50 / 2) over the root of the product of the margins."""
+    phi = (30 * 12 - 5 * 3 - 25) / math.sqrt(35 * 15 * 33 * 17)
+    one, other = wilson(35, 50), wilson(33, 50)
+    low, high = one.estimate - one.low, other.high - other.estimate
+
+    interval = paired_difference(Discordance(30, 5, 3, 12))
+
+    assert interval.low == pytest.approx(0.04 - math.sqrt(low**2 - 2 * phi * low * high + high**2))
+
+
+@examples
 @given(tables)
 def test_swapping_the_models_turns_the_paired_interval_around(table: Discordance) -> None:
     swapped = Discordance(table.both, table.second, table.first, table.neither)
@@ -94,6 +112,7 @@ def test_holm_s_steps_by_hand() -> None:
     assert holm([]) == []
 
 
+@examples
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_s_values_keep_the_order_and_only_grow(p_values) -> None:
     adjusted = holm(p_values)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, chi2_contingency
 
 from training.errors import DataError
 from training.statistics import clopper_pearson, newcombe_difference, two_proportion_z, wilson
+
+examples = settings(max_examples=50, deadline=None)
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -18,6 +20,7 @@ def test_an_interval_reads_as_estimate_and_bounds() -> None:
     assert str(clopper_pearson(25, 50)) == "0.500 [0.355, 0.645]"
 
 
+@examples
 @given(counts, st.sampled_from([0.9, 0.95, 0.99]))
 def test_exact_and_score_intervals_are_those_of_scipy(films, confidence) -> None:
     successes, trials = films
@@ -79,6 +82,7 @@ def test_the_exact_interval_never_covers_less_often_than_it_says(truth: float) -
     assert covered >= 0.95
 
 
+@examples
 @given(counts, counts)
 def test_the_z_test_is_pearson_s_chi_square(first, second) -> None:
     test = two_proportion_z(first, second)
@@ -94,6 +98,7 @@ def test_the_z_test_is_pearson_s_chi_square(first, second) -> None:
     assert test.p == pytest.approx(expected.pvalue, abs=1e-9)
 
 
+@examples
 @given(counts, counts)
 def test_the_one_sided_p_values_are_two_halves(first, second) -> None:
     both = two_proportion_z(first, second)
@@ -105,6 +110,7 @@ def test_the_one_sided_p_values_are_two_halves(first, second) -> None:
     assert (greater < less) == (both.z > 0)
 
 
+@examples
 @given(counts, counts)
 def test_the_difference_turned_around_is_the_interval_turned_around(first, second) -> None:
     forth, back = newcombe_difference(first, second), newcombe_difference(second, first)

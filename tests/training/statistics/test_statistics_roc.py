@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 from sklearn import metrics
@@ -22,6 +22,8 @@ from training.statistics import (
     weighted_areas,
     youden_threshold,
 )
+
+examples = settings(max_examples=50, deadline=None)
 
 # 113 patients with subarachnoid haemorrhage (Turck et al. 2010), the example of the R package
 # pROC: 41 with a poor outcome, then 72 with a good one. The WFNS grade, and the ranks of NDKA.
@@ -55,6 +57,7 @@ def rated_films(draw):
     return np.array([score for score, _ in rows], float), np.array([flag for _, flag in rows])
 
 
+@examples
 @given(rated_films())
 def test_the_area_is_that_of_scikit_learn_and_of_mann_and_whitney_ties_included(films) -> None:
     scores, positive = films
@@ -67,6 +70,7 @@ def test_the_area_is_that_of_scikit_learn_and_of_mann_and_whitney_ties_included(
     assert pairs / (positive.sum() * (~positive).sum()) == pytest.approx(expected)
 
 
+@examples
 @given(rated_films(), st.integers(0, 2**31))
 def test_only_the_order_counts_neither_scale_nor_the_place_in_the_list(films, seed) -> None:
     scores, positive = films
@@ -80,6 +84,7 @@ def test_only_the_order_counts_neither_scale_nor_the_place_in_the_list(films, se
     assert area_under_curve(scores, ~positive) == pytest.approx(1 - area)
 
 
+@examples
 @given(rated_films(), st.integers(0, 2**31))
 def test_a_weighted_area_is_the_area_of_films_written_down_that_often(films, seed) -> None:
     scores, positive = films
@@ -95,6 +100,7 @@ def test_a_weighted_area_is_the_area_of_films_written_down_that_often(films, see
             assert np.isnan(area)
 
 
+@examples
 @given(rated_films())
 def test_delong_s_variance_is_that_of_its_definition_over_all_pairs(films) -> None:
     scores, positive = films
@@ -184,6 +190,7 @@ def test_the_paired_test_rejects_about_as_often_as_it_may_where_nothing_differs(
     assert 0.02 <= rejected / 400 <= 0.085
 
 
+@examples
 @given(rated_films(), st.sampled_from([0.8, 0.95, 0.99]))
 def test_the_interval_on_the_logit_scale_stays_between_0_and_1(films, confidence) -> None:
     interval = delong_logit_interval(*films, confidence)
@@ -202,6 +209,7 @@ def test_perfect_separation_of_few_films_leaves_room_for_doubt() -> None:
     assert (worst.low, worst.high) == pytest.approx((0, 1 - best.low))
 
 
+@examples
 @given(rated_films())
 def test_the_curves_are_those_of_scikit_learn(films) -> None:
     scores, positive = films
@@ -222,6 +230,7 @@ def test_the_curves_are_those_of_scikit_learn(films) -> None:
     )
 
 
+@examples
 @given(rated_films())
 def test_youden_s_threshold_is_the_best_of_all(films) -> None:
     scores, positive = films
@@ -235,6 +244,7 @@ def test_youden_s_threshold_is_the_best_of_all(films) -> None:
     assert index(best) == pytest.approx(max(index(score) for score in scores))
 
 
+@examples
 @given(rated_films(), st.sampled_from([0.1, 0.5, 0.95, 1.0]))
 def test_the_threshold_for_a_sensitivity_is_the_highest_that_reaches_it(films, wanted) -> None:
     scores, positive = films

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
 from training.errors import DataError
 from training.statistics import misses_allowed, positives_needed, rule_out_threshold
+
+examples = settings(max_examples=50, deadline=None)
 
 TABLE = [(0.05, (59, 93, 124)), (0.02, (149, 236, 313)), (0.01, (299, 473, 628))]
 
@@ -23,6 +25,7 @@ def test_positives_needed_for_none_one_or_two_misses(alpha: float, needed: tuple
         assert fewer == (None if misses == 0 else misses - 1)
 
 
+@examples
 @given(
     st.integers(1, 800),
     st.sampled_from([0.01, 0.02, 0.05, 0.1]),
@@ -38,6 +41,7 @@ def test_the_misses_allowed_are_the_most_that_hold(n: int, alpha: float, delta: 
         assert binom.cdf(misses + 1, n, alpha) > delta
 
 
+@examples
 @given(st.floats(0.005, 0.5), st.floats(0.01, 0.5), st.integers(0, 6))
 def test_the_positives_needed_are_the_fewest(alpha: float, delta: float, misses: int) -> None:
     needed = positives_needed(alpha, delta, misses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.cli import main
@@ -23,6 +23,8 @@ from training.tables.values import (
     Source,
     Table,
 )
+
+examples = settings(max_examples=25, deadline=None)
 
 MACRO, WEIGHTED = Reading(ClassRead.MACRO), Reading(ClassRead.WEIGHTED)
 EXCHANGED = Reading(ClassRead.POSITIVE, transposed=True)
@@ -143,6 +145,7 @@ def test_differences_allow_no_matrix(checks) -> None:
     assert "allow no matrix" in checks["foraminal"].follows[0]
 
 
+@examples
 @given(
     st.builds(ConfusionMatrix, *[st.integers(1, 12)] * 4),
     st.sampled_from([MACRO, WEIGHTED, EXCHANGED, Reading(ClassRead.NEGATIVE)]),

@@ -1,0 +1,65 @@
+"""How much our own recipe draws on the phantom, and how long it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from training.certify.certificate import Aims
+from training.spine.fitting import Sizes
+
+COUNTED: Final = (
+    "train",
+    "tuning",
+    "limits",
+    "calibration",
+    "rare",
+    "test",
+    "test_rare",
+    "detector",
+    "shifted",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of everything; `scaled` gives a quick run for trying things out.
+
+    Attributes:
+        train: Films to train on.
+        tuning: Films that decide which epoch is kept.
+        limits: Films that the gates' limits are set on.
+        calibration: Films that the thresholds are set on, and as many of each rare finding
+            as `rare` says on top.
+        rare: Of the rarest finding, for calibration; of less rare ones as many fewer as films as
+            they come show of them.
+        test: Fresh films that the card's figures come from; rare ones on top likewise.
+        test_rare: Of each rare finding, for the test.
+        detector: How many of the limits', calibration and test films each are rendered at the
+            resolution of a detector, which takes six times as long.
+        shifted: Films of each kind that a gate should keep out or that must be read all the same.
+        sizes: Of the networks.
+        aims: What thresholds are set for.
+    """
+
+    train: int = 1400
+    tuning: int = 80
+    limits: int = 200
+    calibration: int = 720
+    rare: int = 310
+    test: int = 300
+    test_rare: int = 40
+    detector: int = 16
+    shifted: int = 12
+    sizes: Sizes = field(default_factory=Sizes)
+    aims: Aims = field(default_factory=lambda: Aims(alpha=0.01, ruled_out_share=0.92))
+
+    def scaled(self, share: float) -> Plan:
+        """The same with fewer films; where they no longer suffice, nothing is certified."""
+        if share >= 1:
+            return self
+        least = {"train": 60, "tuning": 16, "limits": 24, "calibration": 40, "rare": 6, "test": 30}
+        counts = {
+            name: max(int(getattr(self, name) * share), least.get(name, 1)) for name in COUNTED
+        }
+        return replace(self, sizes=self.sizes.scaled(share), **counts)
