@@ -123,7 +123,7 @@ def test_another_run_in_the_same_folder_is_refused(finished: Path) -> None:
 
 
 def film(name: str, **labels: bool | None) -> FilmRecord:
-    return FilmRecord(name, Path(name), name, name, {key: value for key, value in labels.items()})
+    return FilmRecord(name, Path(name), name, name, dict(labels))
 
 
 def test_a_finding_is_learnt_only_from_films_with_it_and_films_without() -> None:
@@ -141,7 +141,9 @@ def test_a_finding_is_learnt_only_from_films_with_it_and_films_without() -> None
 
 
 def test_films_of_which_nothing_can_be_learnt_are_refused(tmp_path: Path, test_data: Path) -> None:
-    options = RunOptions(tmp_path / "run", data=str(test_data / "csxa" / "mini"), limit_films=5, processes=1)
+    options = RunOptions(
+        tmp_path / "run", data=str(test_data / "csxa" / "mini"), limit_films=5, processes=1
+    )
 
     with pytest.raises(DataError, match="no finding has both"):
         cspine.run(options, quiet(), FEW)
