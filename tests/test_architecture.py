@@ -77,6 +77,34 @@ ONLY_IN = {
     "uvicorn": {"triage.web"},
 }
 
+# The rooms of training in the order of a film's way: each may import those that stand before it.
+TRAINING_ORDER = (
+    "errors",
+    "values",
+    "files",
+    "predictions",
+    "progress",
+    "processes",
+    "statistics",
+    "phantom",
+    "sources",
+    "baselines",
+    "films",
+    "networks",
+    "loop",
+    "tables",
+    "comparison",
+    "bundle",
+    "certify",
+    "trial",
+    "spine",
+    "report",
+    "recipes",
+    "commands",
+    "cli",
+    "__main__",
+)
+
 TRAINING_MAY_IMPORT = {
     "triage.codes",
     "triage.decision",
@@ -159,7 +187,7 @@ def room_of(module):
 def faults_of(module, imported):
     """Return what is wrong with the imports of one module."""
     if module.partition(".")[0] == "training":
-        faults = _faults_of_training(imported)
+        faults = _faults_of_training(module, imported)
     else:
         faults = _faults_of_triage(module, imported)
     for library, rooms in ONLY_IN.items():
@@ -170,14 +198,26 @@ def faults_of(module, imported):
     return faults
 
 
-def _faults_of_training(imported):
+def _faults_of_training(module, imported):
     theirs = [name for name in imported if name.split(".")[0] == "triage" and name != "triage"]
-    return [
+    faults = [
         f"training must not depend on {name}"
         for name in theirs
         if listing_of(name, TRAINING_MAY_IMPORT) is None
         or listing_of(name, LEVELS["loops"]) is not None
     ]
+    rooms = {room_of(name) for name in imported if _trains(name)} - {"training"}
+    place = _place_in_training(module)
+    return [
+        *faults,
+        *(f"{room} comes after" for room in sorted(rooms) if _place_in_training(room) > place),
+    ]
+
+
+def _place_in_training(module):
+    """Return the place of a module's room; the package itself stands before all of them."""
+    room = room_of(module).partition(".")[2]
+    return TRAINING_ORDER.index(room) if room else -1
 
 
 def _faults_of_triage(module, imported):
@@ -252,6 +292,7 @@ def test_a_module_that_has_no_level_fails():
             "import triage.vision.worker",
             "must not depend on triage.vision.worker",
         ),
+        ("training.loop.fit", "from training.recipes import csm", "training.recipes comes after"),
     ],
 )
 def test_an_import_that_goes_the_wrong_way_is_found(module, source, fault):
@@ -267,6 +308,7 @@ def test_an_import_that_goes_the_wrong_way_is_found(module, source, fault):
         ("triage.delivery.courier", "from triage.report import as_comprehensive"),
         ("triage.intake.listener", "from triage.intake.eligibility import judge"),
         ("triage.worklist.ups", "if TYPE_CHECKING:\n    from triage.store import StudyRecord"),
+        ("training.recipes.csm", "from training.loop import fit"),
         ("training.spine.fitting", "import torch\nfrom triage.vision.networks import build"),
     ],
 )

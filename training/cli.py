@@ -13,6 +13,7 @@ from training.commands import (
     export,
     papers,
     phantom,
+    report,
     trial,
 )
 from training.commands import (
@@ -35,6 +36,7 @@ _COMMANDS = (
     certify,
     compare,
     trial,
+    report,
     export,
     papers,
 )

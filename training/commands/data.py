@@ -162,7 +162,9 @@ def _show(console: Console, data: FilmSet, summary: Summary) -> None:
     findings = Table("finding", "with", "without", "not labelled", "AUC of age and sex")
     for one in summary.findings:
         value = "" if one.by_age_and_sex is None else f"{one.by_age_and_sex:.2f}"
-        findings.add_row(escape(one.finding), *map(str, (one.present, one.absent, one.unknown)), value)
+        findings.add_row(
+            escape(one.finding), *map(str, (one.present, one.absent, one.unknown)), value
+        )
     console.print(findings)
     counts = Table("", "films")
     for kind, values in {**summary.strata, "landmarks": summary.landmarks}.items():
@@ -172,8 +174,8 @@ def _show(console: Console, data: FilmSet, summary: Summary) -> None:
     if summary.splits:
         splits = Table("split", "films", "groups", "with", "without", title=escape(summary.finding))
         for part in summary.splits:
-            cells = (part.films, part.groups, part.present, part.absent)
-            splits.add_row(escape(part.name), *map(str, cells))
+            counted = (part.films, part.groups, part.present, part.absent)
+            splits.add_row(escape(part.name), *map(str, counted))
         console.print(splits)
     if summary.faults:
         faults = Table("fault", "times", "for instance", "done")

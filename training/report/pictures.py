@@ -105,7 +105,9 @@ def examples(material: Material) -> str:
     if bundle is None or trial is None:
         return ""
     shown = [
-        Shown(shift, films[1], f"{shift.name}: {films[1].failed[0] if films[1].failed else 'passed'}")
+        Shown(
+            shift, films[1], f"{shift.name}: {films[1].failed[0] if films[1].failed else 'passed'}"
+        )
         for shift, films in trial.cells
         if len(films) > 1
     ]

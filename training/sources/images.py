@@ -42,7 +42,9 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     with _opened(path) as image:
         width, height = image.size
-        lies = image.getexif().get(_ORIENTATION, 1) >= _LYING
+        # Asking a PNG file for a note that it has not begun with decodes all of it.
+        noted = image.format != "PNG" or "exif" in image.info
+        lies = noted and image.getexif().get(_ORIENTATION, 1) >= _LYING
         return (height, width) if lies else (width, height)
 
 

@@ -7,13 +7,12 @@ stand twice, and the size that the file states is not always that of the picture
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from training.sources.landmarks import COUNT, NAMES
+from training.sources.landmarks import COUNT, FIRST, NAMES, SECOND
 from training.values import Fault
 
 if TYPE_CHECKING:
@@ -61,9 +60,12 @@ def read_labelme(path: Path, film: str, size: tuple[int, int]) -> Annotation | F
         what = f"{path.name} is no LabelMe file ({type(error).__name__}: {error})"
         return Fault(film, what, "read without landmarks", "unreadable-json")
     faults: list[Fault] = []
-    points = np.full((COUNT, 2), np.nan, np.float32)
+    places: dict[int, list[NDArray[np.float32]]] = {}
     for label, vertices in labelled:
-        _place(points, label, vertices, film, faults)
+        placed = _placed(label, vertices, film, faults)
+        if placed is not None:
+            places.setdefault(placed[0], []).append(placed[1])
+    points = _settled(places, film, faults)
     faults += without_strays(points, size, film)
     _compare_sizes(content, size, film, faults)
     missing = [NAMES[index] for index in np.flatnonzero(np.isnan(points[:, 0]))]
@@ -83,21 +85,17 @@ def _vertices(shape: dict[str, Any]) -> NDArray[np.float32]:
     return vertices.astype(np.float32)
 
 
-def _place(
-    points: NDArray[np.float32],
-    label: str,
-    vertices: NDArray[np.float32],
-    film: str,
-    faults: list[Fault],
-) -> None:
-    """Put a shape in its place: the median of its vertices, the first of two with one label."""
+def _placed(
+    label: str, vertices: NDArray[np.float32], film: str, faults: list[Fault]
+) -> tuple[int, NDArray[np.float32]] | None:
+    """Which landmark a shape is, and where: at the median of its vertices."""
     index = _INDEX.get(" ".join(label.lower().replace("_", " ").split()))
     if index is None:
         faults.append(Fault(film, f"a shape labelled {label!r}", "left out", "unknown-label"))
-        return
+        return None
     if not len(vertices) or not np.isfinite(vertices).all():
         faults.append(Fault(film, f"{NAMES[index]} without a place", "left out", "empty-shape"))
-        return
+        return None
     place = np.median(vertices, axis=0)
     if len(vertices) > 1:
         apart = float(np.abs(vertices - place).max())
@@ -108,13 +106,34 @@ def _place(
         done = "left out" if far else "their median taken"
         faults.append(Fault(film, what, done, "wide-polygon" if far else "polygon"))
         if far:
-            return
-    if math.isfinite(points[index, 0]):
-        apart = float(np.hypot(*(points[index] - place)))
-        what = f"{NAMES[index]} stands twice, {apart:.1f} px apart"
-        faults.append(Fault(film, what, "the first taken", "double-landmark"))
-        return
-    points[index] = place
+            return None
+    return index, np.asarray(place, np.float32)
+
+
+def _settled(
+    places: dict[int, list[NDArray[np.float32]]], film: str, faults: list[Fault]
+) -> NDArray[np.float32]:
+    """One place for each landmark; of two the one that fits the other corner of its endplate."""
+    points = np.full((COUNT, 2), np.nan, np.float32)
+    for index, found in places.items():
+        points[index] = found[0]
+    across = points[SECOND] - points[FIRST]
+    across = across[np.isfinite(across).all(axis=1)]
+    usual = np.median(across, axis=0) if len(across) else np.zeros(2, np.float32)
+    for index, found in places.items():
+        if len(found) == 1:
+            continue
+        on_right = index in SECOND
+        partner = (
+            points[index - 1] + usual if on_right else points[min(index + 1, COUNT - 1)] - usual
+        )
+        if index > 0 and np.isfinite(partner).all():
+            found.sort(key=lambda place, at=partner: float(np.hypot(*(place - at))))
+        apart = max(float(np.hypot(*(place - found[0]))) for place in found)
+        what = f"{NAMES[index]} stands {len(found)} times, up to {apart:.1f} px apart"
+        faults.append(Fault(film, what, "the one that fits best taken", "double-landmark"))
+        points[index] = found[0]
+    return points
 
 
 def without_strays(points: NDArray[np.float32], size: tuple[int, int], film: str) -> list[Fault]:

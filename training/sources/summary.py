@@ -49,8 +49,7 @@ class FindingCount:
     @property
     def given_away(self) -> bool:
         """Whether age and sex alone predict it so well that a network may learn only these."""
-        value = self.by_age_and_sex
-        return value is not None and max(value, 1 - value) >= GIVEN_AWAY
+        return self.by_age_and_sex is not None and self.by_age_and_sex >= GIVEN_AWAY
 
 
 @dataclass(frozen=True, slots=True)

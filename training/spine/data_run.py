@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
-from training.bundle.plots import loss_plot
 from training.certify.anew import refuse_shortfall
 from training.certify.certificate import Calibration
 from training.certify.limits import failures, fitted_limits
@@ -26,6 +25,7 @@ from training.spine.cases import training_cases
 from training.spine.evaluation import finding_figures, landmark_figures
 from training.spine.films import Films, joined, rendered_films
 from training.spine.pipeline import Draft, Networks, machine
+from training.spine.plots import loss_plot
 from training.spine.records import (
     components_of,
     known_truth,

@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from training.bundle.plots import loss_plot, roc_plot, score_plot
 from training.certify.limits import fitted_limits
 from training.certify.seen import KEY, MadeWith
 from training.files import write_whole
@@ -24,6 +23,7 @@ from training.spine.films import Films, data_digest, rendered_films
 from training.spine.findings import COMPONENTS, FINDINGS, parts_of
 from training.spine.pipeline import Draft, Networks, machine
 from training.spine.plan import COUNTED
+from training.spine.plots import loss_plot, roc_plot, score_plot
 from training.spine.reading import (
     DETECTOR_SPACING_MM,
     CaseReader,

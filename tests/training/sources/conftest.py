@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openpyxl
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from training.phantom import draw_case, render
 from training.sources.landmarks import NAMES
 from training.values import FilmRecord
 
-SIZE = (420, 512)  # columns, rows of a phantom film
 HEADER = (
     "Number",
     "Gender:female-1,male-0",
@@ -60,8 +59,9 @@ class Atlas:
         return path
 
     def picture(self, film: int = 0) -> Image.Image:
-        """A phantom film in colours, as a screenshot is."""
-        return Image.fromarray((self.films[film].pixels // 16).astype(np.uint8)).convert("RGB")
+        """A phantom film in colours, as a screenshot is, and as soft as its few pixels allow."""
+        grey = Image.fromarray((self.films[film].pixels // 16).astype(np.uint8))
+        return grey.filter(ImageFilter.GaussianBlur(1)).convert("RGB")
 
     def points(self, film: int = 0) -> np.ndarray:
         """Its landmarks."""
@@ -87,7 +87,16 @@ class Atlas:
 @pytest.fixture(scope="session")
 def phantom_films():
     """Six phantom films that differ: the spine of one faces right."""
-    return [render(draw_case(seed, facing="right" if seed == 5 else "left")) for seed in range(6)]
+    return [_drawn(seed, "right" if seed == 5 else "left") for seed in range(6)]
+
+
+def _drawn(seed: int, facing: str):
+    """A film whose landmarks slope forwards by eight degrees more, as they do in the atlas."""
+    film = render(draw_case(seed, facing=facing), pixel_spacing_mm=1.0)
+    points = film.keypoints.copy()
+    lean = np.tan(np.radians(8)) * (1 if facing == "right" else -1)
+    points[:, 1] += lean * (points[:, 0] - points[:, 0].mean())
+    return replace(film, keypoints=points)
 
 
 @pytest.fixture
