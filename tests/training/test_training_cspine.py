@@ -123,7 +123,7 @@ def test_another_run_in_the_same_folder_is_refused(finished: Path) -> None:
 
 
 def film(name: str, **labels: bool | None) -> FilmRecord:
-    return FilmRecord(name, Path(name), name, name, {key: value for key, value in labels.items()})
+    return FilmRecord(name, Path(name), name, name, dict(labels))
 
 
 def test_a_finding_is_learnt_only_from_films_with_it_and_films_without() -> None:

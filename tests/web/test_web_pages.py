@@ -331,9 +331,9 @@ def test_scores_are_judged_by_the_thresholds_of_the_bundle(morning, serve, logit
     assert f">{verdict}</td>" in page
 
 
-def test_a_finding_that_only_describes_another_one_is_seen_or_not_seen(morning):
+def test_a_finding_that_only_describes_another_one_is_seen_or_not_seen(morning, algorithm):
     point = OperatingPoint("spondylosis", 1.0, None, 0.73, None, decides=False)
-    algorithm = replace(ALGORITHM, points=(point,))
+    algorithm = replace(algorithm, points=(point,))
     verdicts = []
     for logit in (2.0, 0.0):
         study = morning.receive()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from training.errors import RunError
 from training.films.augmentation import augmented
 from training.loop import Schedule, device_of
 from training.networks.classifiers import Classifier, positive_scores
@@ -145,6 +146,9 @@ def scores(
         network: On any device.
         pictures: (n, 1 or 3, side, side).
         moments: What they are normalised by.
+
+    Raises:
+        RunError: A score is not finite.
     """
     device, found = device_of(network), []
     network.eval()
@@ -153,4 +157,11 @@ def scores(
             batch = torch.from_numpy(pictures[start : start + _AT_ONCE]).to(device).float() / 255
             outputs = network(normalised(batch, moments))
             found.append(positive_scores(outputs).float().cpu().numpy())
-    return np.concatenate(found).astype(np.float64)
+    logits = np.concatenate(found).astype(np.float64)
+    wrong = int((~np.isfinite(logits)).sum())
+    if wrong:
+        raise RunError(
+            f"The scores of {wrong} of {len(logits)} films are not finite: train for more "
+            "epochs, or begin with pre-trained weights."
+        )
+    return logits

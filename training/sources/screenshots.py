@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.ndimage import find_objects, label, maximum_filter, minimum_filter
+from scipy.ndimage import find_objects, label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def find_overlays(colours: NDArray[np.uint8]) -> Overlays:
     red, green, blue = (colours[..., channel] for channel in range(3))
     dark = np.minimum(np.minimum(red, green), blue)
     colour = np.maximum(np.maximum(red, green), blue) - dark
-    grey = (red.astype(np.int16) + green + blue) // 3
+    grey = ((red.astype(np.uint16) + green + blue) // 3).astype(np.uint8)
     frame = _frame(colour, grey)
     left, top, right, bottom = frame
     inside = (slice(top, bottom), slice(left, right))
@@ -83,7 +83,7 @@ def find_overlays(colours: NDArray[np.uint8]) -> Overlays:
     return Overlays(tuple(masked), None if whole else frame)
 
 
-def _frame(colour: NDArray[np.uint8], grey: NDArray[np.int16]) -> Box:
+def _frame(colour: NDArray[np.uint8], grey: NDArray[np.uint8]) -> Box:
     """Cut off coloured lines, what lies outside them, and flat edges."""
     rows, columns = grey.shape
     top, bottom = _between_lines(colour, _TASKBAR_SHARE)
@@ -115,13 +115,13 @@ def _between_lines(colour: NDArray[np.uint8], reach: float) -> tuple[int, int]:
     return begin, end
 
 
-def _flat_edges(grey: NDArray[np.int16]) -> tuple[int, int]:
+def _flat_edges(grey: NDArray[np.uint8]) -> tuple[int, int]:
     """How many rows at either end have one grey value nearly throughout."""
     near = round(_EDGE_SHARE * len(grey))
     found = []
     for edge in (grey[:near], grey[::-1][:near]):
         middle = np.median(edge, axis=1, keepdims=True)
-        flat = (np.abs(edge - middle) <= _FLAT_RANGE).mean(axis=1) >= _FLAT_SHARE
+        flat = (np.abs(edge - middle.astype(np.float32)) <= _FLAT_RANGE).mean(axis=1) >= _FLAT_SHARE
         found.append(int(np.argmin(flat)) if not flat.all() else near)
     return found[0], found[1]
 
@@ -145,7 +145,7 @@ def _with_ground(box: Box, dark: NDArray[np.uint8]) -> Box:
     return _grown((left, top, right, bottom), dark.shape)
 
 
-def _letters(grey: NDArray[np.int16], bars: list[Box]) -> list[Box]:
+def _letters(grey: NDArray[np.uint8], bars: list[Box]) -> list[Box]:
     """Boxes around text and letters: steps that no film has, packed as in glyphs."""
     marks = _drawn(grey)
     for left, top, right, bottom in bars:
@@ -160,11 +160,11 @@ def _letters(grey: NDArray[np.int16], bars: list[Box]) -> list[Box]:
     return found
 
 
-def _drawn(grey: NDArray[np.int16]) -> NDArray[np.bool_]:
+def _drawn(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Mark what was drawn: steps that no film has, and flat grey beside lesser ones."""
-    span = maximum_filter(grey, 3) - minimum_filter(grey, 3)
+    span = _range(grey, 3)
     low, high = _FLAT_GREYS
-    flat = (maximum_filter(grey, 2) - minimum_filter(grey, 2)) <= _SAME
+    flat = _range(grey, 2) <= _SAME
     flat &= (grey > low) & (grey < high)
     marks = (span > _STEP) | (flat & _widened(span > _EDGE, (5, 5)))
     # Edges of the collimator are as sharp, but run on and on.
@@ -176,11 +176,39 @@ def _drawn(grey: NDArray[np.int16]) -> NDArray[np.bool_]:
 
 def _widened(mask: NDArray[np.bool_], size: tuple[int, ...]) -> NDArray[np.bool_]:
     """Dilate by a box of that many pixels."""
-    return np.asarray(maximum_filter(mask.view(np.uint8), size).view(np.bool_))
+    return np.asarray(_over_window(mask.view(np.uint8), size, np.maximum).view(np.bool_))
+
+
+def _range(grey: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The largest less the smallest grey value in a square around each pixel."""
+    size = (side, side)
+    return _over_window(grey, size, np.maximum) - _over_window(grey, size, np.minimum)
+
+
+def _over_window(
+    values: NDArray[np.uint8], size: tuple[int, ...], larger: np.ufunc
+) -> NDArray[np.uint8]:
+    """The largest or smallest value in a window around each.
+
+    Shifted whole arrays are compared: quicker by far than a filter that goes pixel by pixel.
+    """
+    for axis, length in enumerate(size):
+        room = [(0, 0)] * values.ndim
+        room[axis] = ((length - 1) // 2, length // 2)
+        found = np.moveaxis(np.pad(values, room, mode="edge"), axis, 0)
+        reach = 1
+        while reach < length:
+            step = min(reach, length - reach)
+            found = larger(found[:-step], found[step:])
+            reach += step
+        values = np.moveaxis(found, 0, axis)
+    return values
 
 
 def _boxes(mask: NDArray[np.bool_], reach: tuple[int, int], least: int) -> list[Box]:
     """Boxes around groups of marked pixels that lie within reach (rows, columns) of each other."""
+    if not mask.any():
+        return []
     groups, _ = label(_widened(mask, reach))
     found = []
     for number, (down, across) in enumerate(find_objects(groups), start=1):

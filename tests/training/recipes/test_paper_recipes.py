@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 PAPERS = [name for name in RECIPES if not name.startswith("cspine")]
 SIDE = 32
+# At 32 pixels the last maps are single cells: with a few films their spread can be none, and the
+# steps of plain gradient descent, which knows no measure, then leave the finite numbers.
+STEEP_SIDE = 64
 
 
 def small_run(out: Path, data: Path, **changed: object) -> RunOptions:
@@ -58,7 +61,8 @@ def test_a_recipe_runs_from_films_to_figures(
     name: str, phantom_films: Path, stages: Stages, said: io.StringIO, tmp_path: Path
 ) -> None:
     recipe = find_recipe(name)
-    options = small_run(tmp_path / "run", phantom_films)
+    side = SIDE if recipe.RECIPE.optimiser.method == "adam" else STEEP_SIDE
+    options = small_run(tmp_path / "run", phantom_films, image_side=side)
 
     recipe.run(options, stages)
 
@@ -74,7 +78,7 @@ def test_a_recipe_runs_from_films_to_figures(
     steps = len(recipe.RECIPE.steps)
     weights = sorted((options.out / "checkpoints").glob("*.safetensors"))
     assert len(weights) == steps == len(list((options.out / "logs").glob("*.csv")))
-    assert has_learned(recipe.RECIPE, weights[-1])
+    assert has_learned(recipe.RECIPE, side, weights[-1])
     shown = said.getvalue()
     assert "balanced accuracy" in shown
     assert "paper" in shown
@@ -107,14 +111,11 @@ def check_figures(figures: dict, out: Path) -> None:
     assert len(figures["auc"]) == 3
 
 
-def has_learned(recipe, weights: Path) -> bool:
+def has_learned(recipe, side: int, weights: Path) -> bool:
     """Whether weights are others than those that training began with."""
-    begun = build(recipe.network, SIDE, Start(""), seed=1).state_dict()
-    ended = read_weights(weights)
-    assert begun.keys() == ended.keys()
-    return any(
-        not torch.equal(begun[key], ended[key]) for key in begun if begun[key].is_floating_point()
-    )
+    begun, ended = build(recipe.network, side, Start(""), seed=1), read_weights(weights)
+    assert begun.state_dict().keys() == ended.keys()
+    return any(not torch.equal(one, ended[key]) for key, one in begun.named_parameters())
 
 
 def test_a_finished_run_is_resumed_without_training_again(
