@@ -45,14 +45,14 @@ class Plan:
     train: int = 1400
     tuning: int = 80
     limits: int = 200
-    calibration: int = 720
+    calibration: int = 1000
     rare: int = 310
     test: int = 300
     test_rare: int = 40
     detector: int = 16
     shifted: int = 12
     sizes: Sizes = field(default_factory=Sizes)
-    aims: Aims = field(default_factory=lambda: Aims(alpha=0.01, ruled_out_share=0.92))
+    aims: Aims = field(default_factory=lambda: Aims(alpha=0.01, ruled_out_share=0.97))
 
     def scaled(self, share: float) -> Plan:
         """The same with fewer films; where they no longer suffice, nothing is certified."""
