@@ -140,7 +140,8 @@ def _certificate(certificate: Mapping[str, Any] | None, points: Mapping[str, Any
         f"with confidence {1 - delta:.0%}, for each finding. A film is lowered only when every "
         'one of them is ruled out, so that at most the alpha of "abnormal" holds for films '
         "with any finding; the others see to it that none of them hides its misses among the "
-        "common ones. Thresholds are logits; the one used lies below the certified one where that rules out normal films enough.\n\n"
+        "common ones. Thresholds are logits; the one used lies below the certified one where that "
+        "rules out normal films enough.\n\n"
         + _table(("finding", "alpha", "positives n", "misses allowed k", "certified", "used"), rows)
     )
 

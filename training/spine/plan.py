@@ -31,8 +31,7 @@ class Plan:
         limits: Films that the gates' limits are set on.
         calibration: Films that the thresholds are set on, and as many of each rare finding
             as `rare` says on top.
-        rare: Of the rarest finding, for calibration; of less rare ones as many fewer as films as
-            they come show of them.
+        rare: Of each finding that films as they come show too rarely, for calibration.
         test: Fresh films that the card's figures come from; rare ones on top likewise.
         test_rare: Of each rare finding, for the test.
         detector: How many of the limits', calibration and test films each are rendered at the
