@@ -124,10 +124,11 @@ def _groups(groups: Mapping[str, Mapping[str, Any]]) -> str:
 def _certificate(certificate: Mapping[str, Any] | None, points: Mapping[str, Any]) -> str:
     if certificate is None:
         return "None: this bundle rules nothing out."
-    alpha, delta = certificate["alpha"], certificate["delta"]
+    delta = certificate["delta"]
     rows = [
         (
             name,
+            f"{shown['alpha']:.3g}",
             str(shown["n"]),
             str(shown["k"]),
             f"{shown['threshold']:.4f}",
@@ -136,10 +137,13 @@ def _certificate(certificate: Mapping[str, Any] | None, points: Mapping[str, Any
         for name, shown in certificate["findings"].items()
     ]
     return (
-        f"For films like these that pass every gate, the miss rate at rule-out is at most "
-        f"{alpha:.3g} with confidence {1 - delta:.3g}, for each finding. Thresholds are logits; "
-        "the one used lies below the certified one where that rules out normal films enough.\n\n"
-        + _table(("finding", "positives n", "misses allowed k", "certified", "used"), rows)
+        "For films like these that pass every gate, the miss rate at rule-out is at most alpha "
+        f"with confidence {1 - delta:.3g}, for each finding. A film is lowered only when every "
+        'one of them is ruled out, so that at most the alpha of "abnormal" holds for films '
+        "with any finding; the others see to it that none of them hides its misses among the "
+        "common ones. Thresholds are logits; the one used lies below the certified one where that "
+        "rules out normal films enough.\n\n"
+        + _table(("finding", "alpha", "positives n", "misses allowed k", "certified", "used"), rows)
     )
 
 

@@ -21,10 +21,13 @@ ANEW = {"data": "a hospital's films", "films": 900, "passed_every_gate": 850}
 def test_a_miss_rate_below_one_in_a_hundred_is_not_rounded_to_nothing() -> None:
     parts = bundle_parts(provenance=PROVENANCE)
     assert parts.certificate is not None
+    findings = {
+        name: {**one, "alpha": 0.005} for name, one in parts.certificate["findings"].items()
+    }
 
-    text = card_text(parts.manifest, {**parts.certificate, "alpha": 0.005})
+    text = card_text(parts.manifest, {**parts.certificate, "findings": findings})
 
-    assert "at most 0.005 with confidence 0.95" in text
+    assert "| abnormal | 0.005 |" in text
     assert "Certified anew" not in text
 
 

@@ -77,7 +77,8 @@ def test_a_certificate_at_one_in_a_hundred_takes_299_positives() -> None:
     aims = Aims(alpha=0.01, delta=0.05)
 
     refuse_shortfall(calibration(299), FINDINGS, aims)
-    with pytest.raises(RefusedError, match=r"abnormal 298, spondylosis 298"):
+    refuse_shortfall(calibration(298), FINDINGS[1:], replace(aims, alpha=0.05))
+    with pytest.raises(RefusedError, match=r"too few of: abnormal 298\."):
         refuse_shortfall(calibration(298), FINDINGS, aims)
 
 
