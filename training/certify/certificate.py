@@ -121,7 +121,8 @@ def certify(calibration: Calibration, aims: Aims, model_digest: str) -> dict[str
         The content of certificate.json; findings with too few positives are left out, and
         there is no certificate when none is left.
     """
-    findings, thresholds = {}, {}
+    findings: dict[str, dict[str, Any]] = {}
+    thresholds: dict[int, float] = {}
     for column, name in enumerate(calibration.findings):
         positive = calibration.positives(column)
         scores = calibration.highest[positive, column]

@@ -131,7 +131,8 @@ def exposed(images: Tensor, exposure: Exposure, chance: Generator, scale: float 
     images = blurred(images, blur / scale)
     images = images.clamp(0, 1) ** gamma * gain + offset
     grain = noise / scale * (1 + images) * torch.randn(images.shape, generator=chance)
-    return (images + grain).clamp(0, 1).view(shape)
+    seen: Tensor = (images + grain).clamp(0, 1).view(shape)
+    return seen
 
 
 def blurred(images: Tensor, deviation: Tensor) -> Tensor:

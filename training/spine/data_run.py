@@ -167,7 +167,7 @@ class DataRun:
         self.stages.say(f"{len(known)} of {len(films)} training films come with all landmarks")
         repeats = min(-(-len(drawn) // max(len(known), 1)), _MOST_REPEATS)
         mixed = joined([drawn, films.chosen(np.tile(known, repeats))])
-        located = tuning.chosen(np.isfinite(tuning.landmarks).all(axis=(1, 2)))
+        located = tuning.chosen(np.asarray(np.isfinite(tuning.landmarks).all(axis=(1, 2))))
         held_out = located if len(located) else drawn.chosen(drawn.in_scope)
         with self.stages.stage("training the locator"):
             locator = self.fitter.locator(mixed, held_out, self.plan.sizes)

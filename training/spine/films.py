@@ -50,8 +50,8 @@ class Films:
 
     def chosen(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Films:
         """The films of some rows."""
-        arrays = [getattr(self, name)[rows] for name in _ARRAYS]
-        return Films(*arrays, columns=self.columns)
+        images, landmarks, attributes, components = (getattr(self, one)[rows] for one in _ARRAYS)
+        return Films(images, landmarks, attributes, components, self.columns)
 
     @property
     def in_scope(self) -> NDArray[np.bool_]:
@@ -64,8 +64,10 @@ class Films:
 
 def joined(parts: Sequence[Films]) -> Films:
     """Films of several sources with the same components, one behind the other."""
-    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS]
-    return Films(*arrays, columns=parts[0].columns)
+    images, landmarks, attributes, components = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS
+    )
+    return Films(images, landmarks, attributes, components, parts[0].columns)
 
 
 def finding_truth(films: Films, findings: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
@@ -132,7 +134,8 @@ def child_label(age_years: float) -> float:
 
 def stacked(rows: Iterable[Row]) -> Films:
     """Films of single rows."""
-    return Films(*(np.stack(column) for column in zip(*rows, strict=True)))
+    images, landmarks, attributes, components = zip(*rows, strict=True)
+    return Films(np.stack(images), np.stack(landmarks), np.stack(attributes), np.stack(components))
 
 
 def finding_labels(

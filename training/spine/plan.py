@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from training.certify.certificate import Aims
 from training.spine.fitting import Sizes
@@ -58,7 +58,7 @@ class Plan:
         if share >= 1:
             return self
         least = {"train": 60, "tuning": 16, "limits": 24, "calibration": 40, "rare": 6, "test": 30}
-        counts = {
+        counts: dict[str, Any] = {
             name: max(int(getattr(self, name) * share), least.get(name, 1)) for name in COUNTED
         }
         return replace(self, sizes=self.sizes.scaled(share), **counts)

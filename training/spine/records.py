@@ -51,8 +51,8 @@ def labelled_findings(
         if len(known) == 2:  # noqa: PLR2004 - films with it and films without
             chosen.append(name)
         else:
-            which = {True: "every film has it", False: "no film has it"}
-            left_out[name] = which[next(iter(known))] if known else "no film is labelled"
+            which = "every film has it" if True in known else "no film has it"
+            left_out[name] = which if known else "no film is labelled"
     return tuple(_finding(name, chosen) for name in chosen if _stands(name, chosen)), left_out
 
 

@@ -142,7 +142,8 @@ class CornerTask:
         reach = float(uniform(1, 0.0, _CORNER_JITTER, chance))
         landmarks = jittered(wanted, reach, chance)
         frames = endplate_frames(landmarks)
-        windows = endplate_windows(images, frames).unflatten(0, (len(rows), -1))
+        windows = endplate_windows(images, frames)
+        windows = windows.view(len(rows), -1, *windows.shape[1:])
         windows = exposed(windows, drawn_exposures(len(rows), chance), chance).flatten(0, 1)
         windows, landmarks, wanted = batch_to(self.network, windows, landmarks, wanted)
         offsets = self.network.offsets(windows)
@@ -213,7 +214,9 @@ class ReaderTask:
         sizes = [len(kinds.disc) * 5, len(kinds.vertebra) * 5, len(kinds.spine)]
         losses = [
             known_loss(logits, known)
-            for logits, known in zip(found.split(sizes, 1), components.split(sizes, 1), strict=True)
+            for logits, known in zip(
+                torch.split(found, sizes, 1), torch.split(components, sizes, 1), strict=True
+            )
             if logits.shape[1]
         ]
         return 2 * torch.stack(losses).sum() + known_loss(self.network.combine(found), truth)
