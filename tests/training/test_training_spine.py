@@ -201,7 +201,7 @@ def test_a_blurred_dot_is_as_wide_as_was_asked_for() -> None:
     assert torch.allclose(found, wanted, rtol=0.02)
 
 
-def test_shadows_and_boxes_keep_the_range() -> None:
+def test_shadows_keep_the_range() -> None:
     after = shaded(torch.rand(4, 1, 64, 64), torch.Generator().manual_seed(1))
 
     assert 0 <= after.min() <= after.max() <= 1

@@ -65,7 +65,14 @@ def bundle_parts(members: int = 2, **changes: Any) -> BundleParts:
 def certificate(tensors: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A certificate that holds for the bundle of `bundle_parts`; n = 59 allows no miss."""
     sums = {name: _sum(data) for name, data in tensor_files(tensors).items()}
-    shown = {"n": 59, "k": 0, "threshold": -3.0, "prevalence": 0.5, "lowest_scores": [-3.0]}
+    shown = {
+        "alpha": 0.05,
+        "n": 59,
+        "k": 0,
+        "threshold": -3.0,
+        "prevalence": 0.5,
+        "lowest_scores": [-3.0],
+    }
     content = {
         "schema": "cspine-triage-certificate/1",
         "alpha": 0.05,

@@ -228,7 +228,14 @@ def test_a_finding_that_the_certificate_leaves_out_is_never_ruled_out(make_bundl
     assert [point.rule_out for point in points] == [-3.0, None]
 
 
-SHOWN = {"n": 59, "k": 0, "threshold": -3.0, "prevalence": 0.5, "lowest_scores": [-3.0]}
+SHOWN = {
+    "alpha": 0.05,
+    "n": 59,
+    "k": 0,
+    "threshold": -3.0,
+    "prevalence": 0.5,
+    "lowest_scores": [-3.0],
+}
 
 
 @pytest.mark.parametrize(

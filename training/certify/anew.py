@@ -35,17 +35,26 @@ def refuse_shortfall(calibration: Calibration, findings: Sequence[str], aims: Ai
     short = {
         name: count
         for name, count in counts.items()
-        if misses_allowed(count, aims.alpha, aims.delta) is None
+        if misses_allowed(count, aims.alpha_of(name, findings), aims.delta) is None
     }
     if not short:
         return
-    needed = [positives_needed(aims.alpha, aims.delta, misses) for misses in range(3)]
+    rates = dict.fromkeys(aims.alpha_of(name, findings) for name in short)
+    needed = "; ".join(needed_in_words(alpha, aims.delta) for alpha in rates)
     have = ", ".join(f"{name} {count}" for name, count in short.items())
     raise RefusedError(
-        f"Rule-out is refused: a miss rate of at most {aims.alpha:g} with risk {aims.delta:g} "
-        f"takes {needed[0]} positives past the gates when none is missed, {needed[1]} when one "
-        f"is, {needed[2]} when two are; there are too few of: {have}. Add films that nothing was "
-        "trained on, ask for less with --alpha, or export the bundle without a certificate."
+        f"Rule-out is refused: {needed}; there are too few of: {have}. Add films that nothing "
+        "was trained on, ask for less with --alpha or --finding-alpha, or export the bundle "
+        "without a certificate."
+    )
+
+
+def needed_in_words(alpha: float, delta: float) -> str:
+    """How many positives a miss rate takes, for none, one and two that are missed."""
+    none, one, two = (positives_needed(alpha, delta, misses) for misses in range(3))
+    return (
+        f"a miss rate of at most {alpha:g} with risk {delta:g} takes {none} positives past the "
+        f"gates when none is missed, {one} when one is, {two} when two are"
     )
 
 

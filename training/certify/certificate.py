@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from training.statistics import Flags, clopper_pearson, rule_out_threshold
 from triage.vision.manifest import CERTIFICATE_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Scores = NDArray[np.float32]
+
+EVERYTHING: Final = "abnormal"  # the finding that all others are part of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,16 +87,26 @@ class Aims:
 
     Attributes:
         alpha: Highest miss rate that is certified.
-        delta: Risk that the certificate is wrong.
+        finding_alpha: The same for each particular finding where the bundle also rules out
+            "abnormal", which stands for all of them at `alpha`: no single finding may then hide
+            its misses among those of the common ones.
+        delta: Risk that the certificate is wrong, for each finding.
         flagged_specificity: Share of films without a finding that shall not be flagged.
         ruled_out_share: Share of films without a finding that is enough to rule out; where
             the certificate would allow more, the threshold stays lower than certified.
     """
 
     alpha: float = 0.05
+    finding_alpha: float = 0.05
     delta: float = 0.05
     flagged_specificity: float = 0.99
     ruled_out_share: float = 0.97
+
+    def alpha_of(self, finding: str, findings: Collection[str]) -> float:
+        """Highest miss rate of a finding of a bundle that has these."""
+        if finding == EVERYTHING or EVERYTHING not in findings:
+            return self.alpha
+        return max(self.alpha, self.finding_alpha)
 
 
 def certify(calibration: Calibration, aims: Aims, model_digest: str) -> dict[str, Any] | None:
@@ -113,11 +125,13 @@ def certify(calibration: Calibration, aims: Aims, model_digest: str) -> dict[str
     for column, name in enumerate(calibration.findings):
         positive = calibration.positives(column)
         scores = calibration.highest[positive, column]
-        threshold, misses = rule_out_threshold(scores, aims.alpha, aims.delta)
+        alpha = aims.alpha_of(name, calibration.findings)
+        threshold, misses = rule_out_threshold(scores, alpha, aims.delta)
         if threshold is None or misses is None:
             continue
         thresholds[column] = threshold
         findings[name] = {
+            "alpha": alpha,
             "n": int(positive.sum()),
             "k": misses,
             "threshold": threshold,
@@ -128,7 +142,7 @@ def certify(calibration: Calibration, aims: Aims, model_digest: str) -> dict[str
         return None
     return {
         "schema": CERTIFICATE_SCHEMA,
-        "alpha": aims.alpha,
+        "alpha": min(shown["alpha"] for shown in findings.values()),
         "delta": aims.delta,
         "model_digest": model_digest,
         "data_digest": calibration.data_digest,

@@ -82,6 +82,7 @@ def certify_bundle(
     passed = len(calibration.truth)
     words |= {
         "alpha": aims.alpha,
+        "finding_alpha": aims.finding_alpha,
         "delta": aims.delta,
         "data_digest": digest,
         "films": len(films),

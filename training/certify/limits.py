@@ -18,7 +18,7 @@ INFINITY: Final = 1e9  # JSON has no infinity
 # Share of films in scope that may lie beyond a limit before its margin, and the margin in
 # multiples of the distance from the median to that quantile.
 _TAIL: Final = 0.01
-_MARGIN: Final = 0.5
+_MARGIN: Final = 0.25
 
 # A gate that asks a network asks for at least this much, however sure it was on good films.
 _SURE: Final = 0.5
@@ -72,9 +72,9 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         minimum_depth=shape_low(lambda s: s.least_depth),
         maximum_depth=shape_high(lambda s: s.greatest_depth),
         maximum_turn_degrees=shape_high(lambda s: s.turn_degrees),
-        maximum_hardware=max(high(lambda m: m.hardware), 1 - _SURE),
-        maximum_child=max(high(lambda m: m.child), 1 - _SURE),
-        maximum_text=max(high(lambda m: m.text), 1 - _SURE),
+        maximum_hardware=high(lambda m: m.hardware),
+        maximum_child=high(lambda m: m.child),
+        maximum_text=high(lambda m: m.text),
         maximum_distance=high(lambda m: m.distance),
     )
 

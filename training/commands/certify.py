@@ -30,11 +30,17 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--table", type=Path, help="CSV with the labels of the data set's films")
     parser.add_argument("--alpha", type=float, default=0.01, help="highest miss rate (0.01)")
+    parser.add_argument(
+        "--finding-alpha",
+        type=float,
+        default=0.05,
+        help='highest miss rate of each particular finding beside "abnormal" (0.05)',
+    )
     parser.add_argument("--delta", type=float, default=0.05, help="risk that it is wrong (0.05)")
     parser.add_argument("--seed", type=int, default=1, help="of the phantom films")
-    parser.add_argument("--films", type=int, default=900, help="phantom films as they come (900)")
+    parser.add_argument("--films", type=int, default=1400, help="phantom films as they come (1400)")
     parser.add_argument(
-        "--rare", type=int, default=400, help="positives of each rarer finding on top (400)"
+        "--rare", type=int, default=100, help="positives of each rarer finding on top (100)"
     )
     parser.add_argument("--processes", type=int, default=2, help="processes at work (2)")
     parser.set_defaults(run=run)
@@ -53,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     from training.progress import Stages  # noqa: PLC0415 - as above
 
     console = Console()
-    aims = Aims(alpha=options.alpha, delta=options.delta)
+    aims = Aims(options.alpha, options.finding_alpha, options.delta)
     folder = bundle_folder(options.source)
     if folder is None:
         for text in would_certify(options.source, aims):

@@ -7,8 +7,8 @@ Hardware   2 CPU cores, 4 GB of memory; no GPU.
 Minutes    under 15 on 2 free cores for the phantom, rendering and certificate included (measured
            figures: the bundle's card).
 Expected   AUC of "abnormal" at least .99 on fresh phantom films; rule-out certified at
-           alpha = .01, delta = .05 for each finding that decides. The figures say nothing about
-           patients.
+           alpha = .01, delta = .05 for films with any finding, and at alpha = .05 for each
+           finding that decides. The figures say nothing about patients.
 Command    training run cspine --data phantom --out RUN
 
 A locator finds the 23 landmarks of C2 to C7 and says what kind of film it sees; three readers,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from training.certify.anew import needed_in_words
 from training.report.page import DASH, badge, note, number, paragraph, per_cent, share, table
-from training.statistics import Interval, positives_needed
+from training.statistics import Interval
 from training.trial.verdicts import Line, Verdict
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ def certificate(material: Material) -> str:
 
 
 def _meaning(shown: Certificate) -> str:
-    alpha, delta = per_cent(shown.alpha, 1), per_cent(shown.delta)
+    delta = per_cent(shown.delta)
     return (
         "Take films like those that the certificate was made on, which pass every gate and have a "
-        f"finding. At most {alpha} of them are ruled out for that finding; the risk that this "
+        "finding. At most alpha of them are ruled out for that finding; the risk that this "
         f"statement is wrong is {delta}, for each finding. The threshold is the (k+1)-th smallest "
         "score of n positives that nothing was trained on, where k misses among n are the most "
         "that alpha and delta allow. A film is lowered only when every finding is ruled out by "
@@ -68,6 +69,7 @@ def _thresholds(shown: Certificate, bundle: Bundle) -> str:
     rows = [
         (
             escape(name),
+            per_cent(one.alpha, 1),
             str(one.positives),
             str(one.misses_allowed),
             per_cent(one.prevalence, 1),
@@ -76,17 +78,15 @@ def _thresholds(shown: Certificate, bundle: Bundle) -> str:
         )
         for name, one in shown.findings.items()
     ]
-    head = ("finding", "positives n", "misses allowed k", "prevalence", "certified below",
+    head = ("finding", "alpha", "positives n", "misses allowed k", "prevalence", "certified below",
             "used below")  # fmt: skip
     return table(head, rows)
 
 
 def _needed(shown: Certificate) -> str:
-    none, one, two = (positives_needed(shown.alpha, shown.delta, misses) for misses in range(3))
-    return paragraph(
-        f"At this miss rate and risk, {none} positives are needed when none of them is missed, "
-        f"{one} when one is, {two} when two are; with fewer, rule-out is refused."
-    )
+    rates = dict.fromkeys(one.alpha for one in shown.findings.values())
+    words = "; ".join(needed_in_words(alpha, shown.delta) for alpha in rates)
+    return paragraph(f"{words[:1].upper()}{words[1:]}. With fewer, rule-out is refused.")
 
 
 def _strata(shown: Certificate) -> str:

@@ -75,13 +75,14 @@ def _charts(real: NDArray[np.float64], drawn: NDArray[np.float64]) -> list[str]:
 
 
 def _histogram(name: str, real: NDArray[np.float64], drawn: NDArray[np.float64]) -> str:
-    edges = np.linspace(*np.percentile(np.concatenate([real, drawn]), (0.5, 99.5)), _BINS + 1)
+    low, high = (float(np.percentile([*real, *drawn], share)) for share in (0.5, 99.5))
+    edges = np.linspace(low, high, _BINS + 1)
     series = [
         Series(words, list(edges), list(np.histogram(values, edges)[0] / len(values)), tone, "bars")
         for words, values, tone in (("real", real, 7), ("phantom", drawn, 1))
     ]
-    ends = (float(edges[0]), float(edges[-1]))
-    return figure(chart(Axes(name, unit_of(name), "share of films", ends), series), f"{name}.")
+    axes = Axes(name, unit_of(name), "share of films", (low, high))
+    return figure(chart(axes, series), f"{name}.")
 
 
 def _classes(real: dict[str, float], drawn: dict[str, float]) -> str:

@@ -6,7 +6,7 @@ import base64
 import io
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ _EACH: Final = 6  # pictures of a kind
 _BLUR: Final = 9  # pixels of the square over which a gradient is averaged
 _STRONGEST: Final = 99.7  # percentile of a gradient that is drawn fully
 
-Image8 = "NDArray[np.uint8]"
+Image8: TypeAlias = "NDArray[np.uint8]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,8 @@ def _settled(
             points[index - 1] + usual if on_right else points[min(index + 1, COUNT - 1)] - usual
         )
         if index > 0 and np.isfinite(partner).all():
-            found.sort(key=lambda place, at=partner: float(np.hypot(*(place - at))))
+            distances = [float(np.hypot(*(place - partner))) for place in found]
+            found.insert(0, found.pop(int(np.argmin(distances))))
         apart = max(float(np.hypot(*(place - found[0]))) for place in found)
         what = f"{NAMES[index]} stands {len(found)} times, up to {apart:.1f} px apart"
         faults.append(Fault(film, what, "the one that fits best taken", "double-landmark"))

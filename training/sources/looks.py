@@ -77,7 +77,7 @@ def look_at(film: FilmRecord) -> Look:
     return Look(
         size=(grey.shape[1], grey.shape[0]),
         content=content,
-        pixels=hashlib.sha256(np.ascontiguousarray(grey)).hexdigest(),
+        pixels=hashlib.sha256(grey.tobytes()).hexdigest(),
         print=picture_print(shown),
         thumbnail=reduced(shown, _THUMBNAIL_SIDE),
     )

@@ -149,16 +149,11 @@ def blurred(images: Tensor, deviation: Tensor) -> Tensor:
 
 
 def shaded(images: Tensor, chance: Generator) -> Tensor:
-    """Lay soft shadows over films and boxes over small parts of them: shoulders, text, metal."""
+    """Lay soft shadows over films, as shoulders and badly levelled detectors do."""
     count, side = len(images), images.shape[-1]
     coarse = torch.randn((count, 1, 4, 4), generator=chance)
     field = interpolate(coarse, (side, side), mode="bicubic", align_corners=False)
     images = images + uniform(count, 0, 0.12, chance)[:, None, None, None] * field
-    for row in range(count):
-        for _ in range(int(torch.randint(4, (), generator=chance))):
-            top, left = (int(torch.randint(side - 8, (), generator=chance)) for _ in range(2))
-            high, wide = (int(torch.randint(2, 9, (), generator=chance)) for _ in range(2))
-            images[row, :, top : top + high, left : left + wide] = torch.rand((), generator=chance)
     return images.clamp(0, 1)
 
 

@@ -35,6 +35,7 @@ from training.spine.records import (
     record_digest,
     record_films,
 )
+from triage.vision.inference import Analyst
 from triage.vision.path import PixelPath
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from training.values import FilmRecord, FilmSet
     from triage.vision.bundle import Bundle
     from triage.vision.gates import GateLimits
-    from triage.vision.inference import Analyst, Reading
+    from triage.vision.inference import Reading
     from triage.vision.networks import Locator
 
 PATH: Final = PixelPath()
@@ -177,7 +178,7 @@ class DataRun:
 
     def _decided(self, draft: Draft, parts: Parts, findings: Sequence[Finding]) -> Bundle:
         """Read what was not trained on, set limits and thresholds, measure, write the bundle."""
-        analyst = draft.analyst()
+        analyst = Analyst(draft.undecided(), "cpu")
         names = ("tuning", "calibration", "test")
         with self.stages.stage("reading films not trained on", sum(len(parts[n]) for n in names)):
             readings = {name: self._read(analyst, parts[name]) for name in names}

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from training.phantom import Degradation, PhantomCase, View, render
 from training.spine.findings import COMPONENTS
 from triage.vision.networks import ATTRIBUTES
-from triage.vision.pixels import PreparedFilm, prepare
+from triage.vision.pixels import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from training.processes import Crew
     from triage.vision.path import PixelPath
@@ -94,18 +94,6 @@ def finding_truth(films: Films, findings: Mapping[str, Sequence[str]]) -> NDArra
 def rendered_films(crew: Crew, cases: Sequence[PhantomCase], path: PixelPath) -> Films:
     """Render cases, take them through the pixel path and add the truth; in their order."""
     return stacked(crew.each(partial(_rendered, path=path), cases))
-
-
-def prepared_films(
-    crew: Crew, cases: Sequence[PhantomCase], path: PixelPath, pixel_spacing_mm: float
-) -> Iterator[PreparedFilm]:
-    """Render cases and take them through the pixel path; in their order, a few at a time."""
-    work = partial(_prepared, path=path, pixel_spacing_mm=pixel_spacing_mm)
-    return crew.each(work, cases)
-
-
-def _prepared(case: PhantomCase, path: PixelPath, pixel_spacing_mm: float) -> PreparedFilm:
-    return prepare(render(case, pixel_spacing_mm).pixels, path)
 
 
 Row = tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]

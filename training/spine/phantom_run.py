@@ -84,7 +84,7 @@ class PhantomRun:
             path=PATH,
             folder=self.folder / "bundle",
         )
-        reader = CaseReader(self.crew, draft.analyst())
+        reader = CaseReader.of(self.crew, draft.undecided())
         with self.stages.stage("setting the gates' limits", self.plan.limits):
             tuning = ReadGroup(self._as_they_come(reader, "limits", self.plan.limits), {})
             limits = fitted_limits(tuning.readings)

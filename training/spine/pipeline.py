@@ -23,7 +23,6 @@ from training.bundle.export import (
 from training.certify.certificate import Aims, Calibration, certify, operating_points, temperatures
 from training.certify.limits import INFINITY, open_limits
 from training.spine.findings import parents_of
-from triage.vision.inference import Analyst
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,12 +123,12 @@ class Draft:
     path: PixelPath
     folder: Path
 
-    def analyst(self) -> Analyst:
+    def undecided(self) -> Bundle:
         """The networks as the daemon would run them, before anything is decided."""
         names = [finding.name for finding in self.findings]
         never = {name: {"flag": INFINITY, "rule_out": None} for name in names}
         even = dict.fromkeys(names, 1.0)
-        return Analyst(self.write(open_limits(), never, even, {}, None, {}), "cpu")
+        return self.write(open_limits(), never, even, {}, None, {})
 
     def write(
         self,

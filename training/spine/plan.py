@@ -31,8 +31,7 @@ class Plan:
         limits: Films that the gates' limits are set on.
         calibration: Films that the thresholds are set on, and as many of each rare finding
             as `rare` says on top.
-        rare: Of the rarest finding, for calibration; of less rare ones as many fewer as films as
-            they come show of them.
+        rare: Of each finding that films as they come show too rarely, for calibration.
         test: Fresh films that the card's figures come from; rare ones on top likewise.
         test_rare: Of each rare finding, for the test.
         detector: How many of the limits', calibration and test films each are rendered at the
@@ -45,14 +44,14 @@ class Plan:
     train: int = 1400
     tuning: int = 80
     limits: int = 200
-    calibration: int = 720
-    rare: int = 310
+    calibration: int = 1300
+    rare: int = 100
     test: int = 300
     test_rare: int = 40
     detector: int = 16
     shifted: int = 12
     sizes: Sizes = field(default_factory=Sizes)
-    aims: Aims = field(default_factory=lambda: Aims(alpha=0.01, ruled_out_share=0.92))
+    aims: Aims = field(default_factory=lambda: Aims(alpha=0.01))
 
     def scaled(self, share: float) -> Plan:
         """The same with fewer films; where they no longer suffice, nothing is certified."""

@@ -3,43 +3,73 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
 from training.certify.certificate import Calibration
 from training.certify.limits import failures
+from training.phantom import render
 from training.predictions import Prediction
-from training.spine.films import finding_labels, prepared_films
+from training.spine.films import finding_labels
+from triage.vision.bundle import Bundle
+from triage.vision.inference import Analyst
+from triage.vision.pixels import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from training.phantom import PhantomCase
     from training.processes import Crew
     from triage.vision.gates import GateLimits
-    from triage.vision.inference import Analyst, Reading
+    from triage.vision.inference import Reading
 
+_KINDS: Final = ("spondylosis", "kyphosis", "listhesis", "canal-narrowing", "swelling")
 FILM_SPACING_MM = 0.5  # resolution at which phantom films are rendered
 DETECTOR_SPACING_MM = 0.2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class CaseReader:
-    """Renders cases and takes them through the whole chain of the daemon."""
+    """Renders cases and takes them through the whole chain of the daemon, case by case.
+
+    Attributes:
+        crew: Who does it; each of its processes loads the bundle once.
+        bundle: Folder of the bundle; it must not change meanwhile.
+        digest: Of the bundle.
+    """
 
     crew: Crew
-    analyst: Analyst
+    bundle: Path
+    digest: str
+
+    @classmethod
+    def of(cls, crew: Crew, bundle: Bundle) -> CaseReader:
+        """A reader with a bundle."""
+        return cls(crew, bundle.folder, bundle.identity.digest)
 
     def read(
         self, cases: Sequence[PhantomCase], pixel_spacing_mm: float = FILM_SPACING_MM
     ) -> list[Reading]:
         """What the networks say of each case, in their order."""
-        path = self.analyst.bundle.manifest.path
-        films = prepared_films(self.crew, cases, path, pixel_spacing_mm)
-        return [reading for film in films for reading in self.analyst.read([film])]
+        work = partial(_read, bundle=(self.bundle, self.digest), spacing=pixel_spacing_mm)
+        return list(self.crew.each(work, cases))
+
+
+def _read(case: PhantomCase, bundle: tuple[Path, str], spacing: float) -> Reading:
+    analyst = _analyst(*bundle)
+    film = prepare(render(case, spacing).pixels, analyst.bundle.manifest.path)
+    (reading,) = analyst.read([film])
+    return reading
+
+
+@lru_cache(maxsize=1)
+def _analyst(folder: Path, digest: str) -> Analyst:  # noqa: ARG001 - another bundle, another analyst
+    return Analyst(Bundle.load(folder), "cpu")
 
 
 # Cases with what was read.
@@ -108,7 +138,7 @@ def gathered(
 def strata(
     cases: Sequence[PhantomCase], detector_seeds: frozenset[int]
 ) -> dict[str, NDArray[np.bool_]]:
-    """Groups of films in which a miss rate must not hide."""
+    """Groups of films in which a miss rate must not hide: of people, and of findings."""
     groups: dict[str, Callable[[PhantomCase], bool]] = {
         "women": lambda case: case.sex == "F",
         "men": lambda case: case.sex == "M",
@@ -118,8 +148,13 @@ def strata(
         "facing left": lambda case: case.facing == "left",
         "facing right": lambda case: case.facing == "right",
         "detector resolution": lambda case: case.seed in detector_seeds,
+        **{f"with {kind}": partial(_shows, kind=kind) for kind in _KINDS},
     }
     return {name: np.array([belongs(case) for case in cases]) for name, belongs in groups.items()}
+
+
+def _shows(case: PhantomCase, kind: str) -> bool:
+    return any(finding.partition(":")[0] == kind for finding in case.findings)
 
 
 def predictions(

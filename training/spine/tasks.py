@@ -36,7 +36,9 @@ Rows = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 _CELL: Final = 4  # pixels of the halved film to a cell of the heat maps
 _TARGET_SIGMA: Final = 1.0  # cells
 _CORNER_JITTER: Final = 7.0  # pixels; the heat maps' own imprecision is about as much
-_ATTRIBUTE_WEIGHT: Final = 3.0  # there are few films with another attribute than most
+_ATTRIBUTE_WEIGHT: Final = 4.0
+_RARE_WEIGHT: Final = 4.0  # there are few films with another attribute than most
+_USUAL: Final = torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0])  # of `ATTRIBUTES`
 _FILM_SCALE: Final = 8.0  # pixels of the square to one of the film at low resolution
 _SPINE_SCALE: Final = 2.0  # about as many to one of the spine window
 
@@ -96,7 +98,9 @@ class LocatorTask:
         )
         heat, attributes, _ = self.network.maps(images)
         placing = -(target * heat.log_softmax(dim=2)).sum(dim=2)
-        return placing.mean() + _ATTRIBUTE_WEIGHT * known_loss(attributes, known)
+        usual = known == _USUAL.to(known.device)
+        weight = torch.where(usual, 1.0, _RARE_WEIGHT)
+        return placing.mean() + _ATTRIBUTE_WEIGHT * known_loss(attributes, known, weight)
 
     def figure(self) -> float:
         """The mean error of the landmarks in pixels, negated."""
@@ -235,13 +239,20 @@ class ReaderTask:
         return self._pace.schedule(optimiser, steps_per_epoch * epochs)
 
 
-def known_loss(logits: Tensor, known: Tensor) -> Tensor:
-    """Mean cross-entropy over what is known; NaN is not."""
+def known_loss(logits: Tensor, known: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy over what is known; NaN is not.
+
+    Args:
+        logits: Any shape.
+        known: 1, 0 or NaN, of the same shape.
+        weight: How much each counts; None for all alike.
+    """
     said = known.isfinite()
-    each = binary_cross_entropy_with_logits(
-        logits, known.nan_to_num(0.0), weight=said.to(logits.dtype), reduction="sum"
+    each = said.to(logits.dtype) if weight is None else said * weight
+    loss = binary_cross_entropy_with_logits(
+        logits, known.nan_to_num(0.0), weight=each, reduction="sum"
     )
-    return each / said.sum().clamp_min(1)
+    return loss / said.sum().clamp_min(1)
 
 
 def retaken(windows: Windows, chance: torch.Generator) -> Windows:

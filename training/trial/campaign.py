@@ -34,7 +34,7 @@ _FIRST_SEED: Final = 10**12
 _SEEDS_SPAN: Final = 10**9
 _CELL_SPAN: Final = 10**6
 
-_FIRST_LOOK: Final = 100  # films after which a cell may be left as one that the gates stop
+_FIRST_LOOK: Final = 60  # films after which a cell may be left as one that the gates stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def _read_cell(
     most: int,
     wanted: int,
 ) -> list[TrialFilm]:
-    """Draw and read the films of a cell, a hundred at a time, until they show what there is."""
+    """Draw and read the films of a cell, sixty at a time, until they show what there is."""
     cell, seed = place
     first = _FIRST_SEED + seed * _SEEDS_SPAN + cell * _CELL_SPAN
     films: list[TrialFilm] = []

@@ -251,7 +251,9 @@ def _check_finding(
     name: str, shown: FindingCertificate, certificate: Certificate, rule_out: float | None
 ) -> None:
     k, n = shown.misses_allowed, shown.positives
-    if k > n or bdtr(k, n, certificate.alpha) > certificate.delta:  # the binomial CDF
+    if not certificate.alpha <= shown.alpha < 1:
+        raise _contradiction(f"has an alpha for {name} below the strictest one, or not below 1")
+    if k > n or bdtr(k, n, shown.alpha) > certificate.delta:  # the binomial CDF
         raise _contradiction(f"allows {k} misses of {n} for {name}, more than alpha and delta do")
     lowest = shown.lowest_scores
     if len(lowest) != k + 1 or list(lowest) != sorted(lowest):

@@ -91,6 +91,7 @@ class FindingCertificate:
     """What was shown for one finding (Learn then Test; Clopper and Pearson 1934).
 
     Attributes:
+        alpha: Highest miss rate among films that have the finding and pass every gate.
         positives: Calibration positives n.
         misses_allowed: k, the largest with BinomCDF(k; n, alpha) <= delta.
         threshold: The (k + 1)-th smallest of the positives' scores.
@@ -98,6 +99,7 @@ class FindingCertificate:
         lowest_scores: The k + 1 smallest scores of the positives, ascending.
     """
 
+    alpha: float
     positives: int
     misses_allowed: int
     threshold: float
@@ -110,7 +112,7 @@ class Certificate:
     """certificate.json: with confidence 1 - delta a miss rate of at most alpha, per finding.
 
     Attributes:
-        alpha: Highest miss rate among films that have the finding and pass every gate.
+        alpha: The strictest of the findings' miss rates.
         delta: Risk that the statement is wrong.
         model_digest: SHA-256 over the weight files that it was made with.
         data_digest: SHA-256 over the calibration cases.
@@ -392,6 +394,7 @@ def _shown(entry: Fields) -> FindingCertificate:
     if not all(isinstance(score, int | float) and math.isfinite(score) for score in lowest):
         raise entry.wrong("has lowest_scores that are not all numbers")
     shown = FindingCertificate(
+        alpha=entry.number("alpha"),
         positives=entry.whole("n"),
         misses_allowed=entry.whole("k"),
         threshold=entry.number("threshold"),
