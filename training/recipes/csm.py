@@ -18,7 +18,7 @@ Silent     Crop (here the whole film, stretched: the names of the augmentations 
            epochs (50), normalisation (ImageNet's), seed.
 Deviates   Nowhere that is known.
 Hardware   2 CPU cores, 4 GB of memory; a GPU is taken when there is one.
-Minutes    About MINUTES_CSM on those cores.
+Minutes    About 150 on those cores, by the processor time of a step.
 Command    training run csm --data DIR --out RUN
 """
 

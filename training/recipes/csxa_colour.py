@@ -14,7 +14,7 @@ Silent     As for csxa-original. The paper names two orders of the channels and 
            equalised, inverted, grey.
 Deviates   As csxa-original.
 Hardware   2 CPU cores, 8 GB of memory; a GPU is taken when there is one.
-Minutes    About MINUTES_CSXA on those cores; a GPU is the right machine.
+Minutes    About 1100 on those cores, by the processor time of a step: take a GPU.
 Command    training run csxa-colour --data CSXA --out RUN
 """
 

@@ -11,7 +11,7 @@ Expected   Printed: an accuracy of 94.19 to 95.73 over the six variants, here 94
 Silent     As for csxa-cropped and csxa-colour.
 Deviates   As csxa-original.
 Hardware   2 CPU cores, 8 GB of memory; a GPU is taken when there is one.
-Minutes    About MINUTES_CSXA on those cores; a GPU is the right machine.
+Minutes    About 1100 on those cores, by the processor time of a step: take a GPU.
 Command    training run csxa-colour-cropped --data CSXA --out RUN
 """
 

@@ -21,7 +21,7 @@ Silent     Batch (here 32), on what SMOTE works (here on the 8-bit pixels of the
            here), the fixed seed itself.
 Deviates   Near-duplicates and films of one patient stay on one side of the split.
 Hardware   2 CPU cores, 6 GB of memory; a GPU is taken when there is one.
-Minutes    About MINUTES_CSXA on those cores; a GPU is the right machine.
+Minutes    About 1100 on those cores, by the processor time of a step: take a GPU.
 Command    training run csxa-original --data CSXA --out RUN
 """
 

@@ -10,7 +10,7 @@ Expected   Printed: accuracy 92.74. What it is: TP 1148 FN 46 TN 3 FP 44: 3 of 4
 Silent     As for csxa-original.
 Deviates   As csxa-original.
 Hardware   2 CPU cores, 10 GB of memory; a GPU is taken when there is one.
-Minutes    About MINUTES_CSXA_VGG19 on those cores; a GPU is the right machine.
+Minutes    About 6500 on those cores, by the processor time of a step: take a GPU.
 Command    training run csxa-original-vgg19 --data CSXA --out RUN
 """
 

@@ -12,7 +12,7 @@ Expected   Printed: an accuracy of 94.19 to 95.73 over the six variants, here 95
 Silent     As for csxa-cropped; whether the widening is that of each side (here it is).
 Deviates   As csxa-original.
 Hardware   2 CPU cores, 6 GB of memory; a GPU is taken when there is one.
-Minutes    About MINUTES_CSXA on those cores; a GPU is the right machine.
+Minutes    About 1100 on those cores, by the processor time of a step: take a GPU.
 Command    training run csxa-wide --data CSXA --out RUN
 """
 

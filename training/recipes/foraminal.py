@@ -20,7 +20,7 @@ Silent     Nearly everything. Region of interest: from the landmarks, the bodies
 Deviates   The paper's network saw other cervical films between ImageNet and these; here the steps
            go over the same films.
 Hardware   2 CPU cores, 6 GB of memory; a GPU is taken when there is one.
-Minutes    About MINUTES_FORAMINAL for each 1000 films on those cores.
+Minutes    About 90 for each 1000 films on those cores, by the processor time of a step.
 Command    training run foraminal --data DIR --out RUN
 """
 

@@ -11,7 +11,7 @@ Silent     As for foraminal; how long the plain network was trained (here as man
            Adam 1e-4).
 Deviates   As foraminal.
 Hardware   2 CPU cores, 6 GB of memory; a GPU is taken when there is one.
-Minutes    About MINUTES_BASELINE for each 1000 films on those cores.
+Minutes    About 90 for each 1000 films on those cores, by the processor time of a step.
 Command    training run foraminal-baseline --data DIR --out RUN
 """
 
