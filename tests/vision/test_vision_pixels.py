@@ -124,5 +124,6 @@ def test_blur_lowers_sharpness_and_noise_raises_the_noise() -> None:
     path = PixelPath()
 
     plain = prepare(film, path).statistics
-    assert prepare(blurred, path).statistics.sharpness < 0.7 * plain.sharpness
+    left = prepare(blurred, path).statistics.sharpness - 1  # of a film without fine edges: 0
+    assert left < 0.4 * (plain.sharpness - 1)
     assert prepare(noisy, path).statistics.noise > 3 * plain.noise

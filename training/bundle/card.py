@@ -96,7 +96,7 @@ def _findings(findings: Mapping[str, Mapping[str, Any]]) -> str:
         (
             name,
             f"{figures['positives']} / {figures['negatives']}",
-            _interval(figures["auc"]),
+            _interval(figures["auc"]) if "auc" in figures else "too few",
             _interval(figures["sensitivity_at_flag"]),
             _interval(figures["specificity_at_flag"]),
             *(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from training.baselines import AGE_AND_SEX, GEOMETRY, MAJORITY, BaselineFilms, baselines
-from training.certify.certificate import Calibration, ruled_out
+from training.certify.certificate import Calibration, Scores, ruled_out
 from training.certify.limits import failures
 from training.statistics import Flags, Interval, area_under_curve, clopper_pearson, delong_interval
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from training.phantom import PhantomCase
     from triage.vision.gates import GateLimits
     from triage.vision.inference import Reading
+
+_LEAST_OF_A_KIND: Final = 2  # an interval of an AUC takes two films with and two without
 
 
 def finding_figures(
@@ -47,7 +49,7 @@ def _figures(test: Calibration, column: int, point: Mapping[str, float | None]) 
     figures = {
         "positives": int(positive.sum()),
         "negatives": int(negative.sum()),
-        "auc": _listed(delong_interval(test.mean[either, column], positive[either])),
+        **_area(test.mean[either, column], positive[either]),
         "sensitivity_at_flag": _listed(sensitivity),
         "specificity_at_flag": _listed(specificity),
         "balanced_accuracy_at_flag": round((sensitivity.estimate + specificity.estimate) / 2, 4),
@@ -58,6 +60,18 @@ def _figures(test: Calibration, column: int, point: Mapping[str, float | None]) 
         figures["miss_rate_at_rule_out"] = _listed(_share(below[positive]))
         figures["ruled_out_without_finding"] = _listed(_share(below[negative]))
     return figures
+
+
+def _area(scores: Scores, positive: Flags) -> dict[str, list[float]]:
+    """The AUC, where there are enough films of both kinds for an interval."""
+    if not _enough(positive):
+        return {}
+    return {"auc": _listed(delong_interval(scores, positive))}
+
+
+def _enough(positive: Flags) -> bool:
+    present = int(positive.sum())
+    return min(present, len(positive) - present) >= _LEAST_OF_A_KIND
 
 
 def study_figures(
@@ -102,8 +116,10 @@ def baseline_figures(
         testing: Fresh cases and readings.
 
     Returns:
-        AUC (or accuracy of the majority) for "abnormal".
+        AUC (or accuracy of the majority) for "abnormal"; empty where there are too few films.
     """
+    if not all(_enough(np.array([case.abnormal for case in one])) for one, _ in (fitting, testing)):
+        return {}
     found = {
         one.name: one for one in baselines(_without_pixels(*fitting), _without_pixels(*testing))
     }

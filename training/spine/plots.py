@@ -23,6 +23,8 @@ def roc_plot(test: Calibration) -> bytes:
     axes = figure.subplots()
     for column, name in enumerate(test.findings):
         positive, negative = test.positives(column), test.negatives(column)
+        if not (positive.any() and negative.any()):
+            continue
         scores = test.mean[:, column]
         thresholds = np.unique(scores)[::-1]
         rates = [
