@@ -6,12 +6,14 @@ import io
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 from rich.console import Console
 
 from training.cli import main
 from training.progress import Stages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -21,6 +23,15 @@ def phantom_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantom") / "films"
     assert main(["phantom", "--out", str(folder), "--count", "20", "--seed", "3"]) == 0
     return folder
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small pictures gain nothing by threads, which wait for one another on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
