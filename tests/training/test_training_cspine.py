@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -136,18 +137,18 @@ def test_a_finding_is_learnt_only_from_films_with_it_and_films_without() -> None
     assert components_of(findings).columns == ("kyphosis",)
 
 
-def test_films_of_which_nothing_can_be_learnt_are_refused(tmp_path: Path, test_data: Path) -> None:
+def test_too_few_films_to_share_out_are_refused(tmp_path: Path, test_data: Path) -> None:
     options = RunOptions(
         tmp_path / "run", data=str(test_data / "csxa" / "mini"), limit_films=5, processes=1
     )
 
-    with pytest.raises(DataError, match="no finding has both"):
+    with pytest.raises(DataError, match="has no film"):
         cspine.run(options, quiet(), FEW)
 
 
 def test_six_real_films_run_from_end_to_end(tmp_path: Path, test_data: Path) -> None:
     """Too few for a certificate: the bundle is written without one, and says why."""
-    said = Console(record=True, file=(tmp_path / "said.txt").open("w"), width=1000)
+    said = Console(record=True, file=StringIO(), width=1000)
     plan = replace(FEW, train=16)
     options = RunOptions(tmp_path / "run", data=str(test_data / "csxa" / "mini"), processes=1)
 
