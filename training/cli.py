@@ -41,6 +41,9 @@ _COMMANDS = (
     papers,
 )
 
+# What `pip install` brings with the extra "training" alone.
+_EXTRA = frozenset({"imblearn", "openpyxl", "sklearn", "tensorboard", "torchvision"})
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sub-command.
@@ -54,6 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options) or 0)
     except TriageError as error:
         sys.stderr.write(f"training: {error}\n")
+        return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        sys.stderr.write(
+            f"training: {error.name} is not installed: pip install 'cspine-triage[training]', "
+            "or -e '.[training]' in a clone.\n"
+        )
         return 1
     except StoppedError as stop:
         sys.stderr.write(f"training: {str(stop) or 'stopped'}\n")

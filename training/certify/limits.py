@@ -85,11 +85,6 @@ def _below(values: Sequence[float]) -> float:
     return float(tail - _MARGIN * (middle - tail))
 
 
-def passes(reading: Reading, limits: GateLimits) -> bool:
-    """Whether a film passes every gate that looks at pixels."""
-    return reading.finite and all(gate.passed for gate in film_gates(reading.measures, limits))
-
-
 def failures(reading: Reading, limits: GateLimits) -> tuple[str, ...]:
     """Names of the gates that a film fails, in order."""
     return tuple(gate.gate for gate in film_gates(reading.measures, limits) if not gate.passed)

@@ -4,8 +4,8 @@ Paper      As for normal-vgg16: "normal or abnormal" from Ankara.
 Data       331 lateral films, 170 and 161; disputed ones left out; not public. Finding "abnormal".
 Split      232 / 50 / 49 films to train, tune and test, by patient and stratified.
 Network    ResNet101 from ImageNet, its last layer made anew; everything else as for normal-vgg16.
-Expected   Printed: accuracy 89.8, sensitivity 95.5, specificity 85.2, precision 84.0. What
-           they are: TP 21 FN 4 TN 23 FP 1, transposed: sensitivity is 84.0, specificity 95.8.
+Expected   Printed: accuracy 89.8; the rest of its row was not at hand. By the matrix that fits,
+           TP 21 FN 4 TN 23 FP 1, sensitivity is 84.0 and specificity 95.8.
 Silent     As for normal-vgg16.
 Deviates   As for normal-vgg16.
 Hardware   2 CPU cores, 6 GB of memory; a GPU is taken when there is one.
@@ -28,12 +28,7 @@ RECIPE = replace(
     name=NAME,
     paper=Paper(
         citation=normal_vgg16.CITATION,
-        printed={
-            "accuracy": 0.898,
-            "sensitivity": 0.955,
-            "specificity": 0.852,
-            "precision": 0.840,
-        },
+        printed={"accuracy": 0.898},
         matrix=ConfusionMatrix(21, 4, 23, 1),
         remark=normal_vgg16.REMARK,
     ),

@@ -123,6 +123,17 @@ class PhantomRun:
         fine, usual = cases[: self.plan.detector], cases[self.plan.detector :]
         return cases, [*reader.read(fine, DETECTOR_SPACING_MM), *reader.read(usual)]
 
+    def _seconds(self) -> dict[str, float]:
+        """Seconds of each stage; networks that an earlier part of the run trained count theirs."""
+        trained = {
+            name: round(sum(epoch.seconds for epoch in history.epochs), 1)
+            for name, history in self.fitter.histories.items()
+        }
+        return {
+            stage: max(seconds, trained.get(stage.split()[-1], 0.0))
+            for stage, seconds in self.stages.seconds.items()
+        }
+
     def _group(self, reader: CaseReader, name: str, count: int, rare_count: int) -> ReadGroup:
         """Read the films of calibration or test: as they come, and of rare findings."""
         rare = rare_cases(name, rare_count, self.seed)
@@ -171,7 +182,7 @@ class PhantomRun:
             "films": {name: getattr(self.plan, name) for name in COUNTED},
             "metrics": metrics,
             "hardware": machine(),
-            "seconds": self.stages.seconds,
+            "seconds": self._seconds(),
             KEY: dict(made_with(self.plan, self.seed).content()),
         }
         return draft.write(limits, points, scale, provenance, certificate, pages)
