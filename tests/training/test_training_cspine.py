@@ -16,7 +16,7 @@ from training.progress import Stages
 from training.recipes import cspine
 from training.recipes.options import RunOptions
 from training.sources.splits import SPLIT_FILE
-from training.spine.cases import RARE_FINDINGS, rare_cases, scope_cases, training_cases
+from training.spine.cases import abnormal_cases, RARE_FINDINGS, rare_cases, scope_cases, training_cases
 from training.spine.findings import FINDINGS
 from training.spine.fitting import Sizes
 from training.spine.plan import Plan
@@ -31,6 +31,7 @@ FEW = replace(
     tuning=8,
     limits=12,
     calibration=10,
+    positives=0,
     rare=2,
     test=12,
     test_rare=1,
@@ -51,6 +52,7 @@ def test_no_two_groups_of_films_share_a_seed() -> None:
         *(scope_cases(name, 1000, 1) for name in ("tuning", "limits", "calibration", "test")),
         *rare_cases("calibration", plan.rare, 1).values(),
         *rare_cases("test", plan.rare, 1).values(),
+        abnormal_cases("calibration", plan.positives, 1),
     ]
     seeds = [case.seed for cases in groups for case in cases]
 
