@@ -29,7 +29,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--outlines", type=Path, help="CSV of real outlines, for the phantom")
     parser.add_argument("--films", type=int, default=3000, help="of the trial, as they come (3000)")
     parser.add_argument(
-        "--cell-films", type=int, default=480, help="of the trial, for each shift (480)"
+        "--cell-films", type=int, default=1500, help="of the trial, for each shift (1500)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the trial")
     parser.add_argument("--processes", type=int, default=2, help="processes at work (2)")

@@ -26,7 +26,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the trial")
     parser.add_argument("--films", type=int, default=3000, help="films as they come (3000)")
     parser.add_argument(
-        "--cell-films", type=int, default=480, help="the most films for each shift (480)"
+        "--cell-films", type=int, default=1500, help="the most films for each shift (1500)"
     )
     parser.add_argument("--seed", type=int, default=1, help="everything random follows from it")
     parser.add_argument("--processes", type=int, default=2, help="processes at work (2)")
