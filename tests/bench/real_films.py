@@ -12,9 +12,9 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from training.certify.chain import Judged, analyst_of, judged
 from training.sources import open_set
@@ -22,6 +22,9 @@ from training.spine.evaluation import landmark_figures
 from training.spine.records import placed_landmarks, prepared_record
 from training.trial.reading import outcome_of
 from triage.vision.bundle import default_bundle_folder
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _ASSUMED_YEARS = 40.0  # where a film does not say how old the patient was
 _SIDE_INCHES = 6.0

@@ -16,7 +16,13 @@ from training.progress import Stages
 from training.recipes import cspine
 from training.recipes.options import RunOptions
 from training.sources.splits import SPLIT_FILE
-from training.spine.cases import abnormal_cases, RARE_FINDINGS, rare_cases, scope_cases, training_cases
+from training.spine.cases import (
+    RARE_FINDINGS,
+    abnormal_cases,
+    rare_cases,
+    scope_cases,
+    training_cases,
+)
 from training.spine.findings import FINDINGS
 from training.spine.fitting import Sizes
 from training.spine.plan import Plan
