@@ -120,14 +120,14 @@ def _history(record: StudyRecord) -> list[dict[str, str]]:
         before = change.class_before.name if change.class_before is not None else "-"
         text = f"{before} → {change.class_after.name} by {change.by}"
         lines.append((change.changed_at.isoformat(), "list", _with(text, change.reason)))
-    for step in record.step_changes:
-        lines.append(
-            (
-                step.changed_at.isoformat(),
-                "step",
-                _with(f"{step.state_after.value} by {step.by}", step.reason),
-            )
+    lines += [
+        (
+            one.changed_at.isoformat(),
+            "step",
+            _with(f"{one.state_after.value} by {one.by}", one.reason),
         )
+        for one in record.step_changes
+    ]
     for letter in record.deliveries:
         when = letter.stored_at or letter.next_attempt_at
         text = f"report {letter.sop_instance_uid} to {letter.destination}: {letter.state.value}"
