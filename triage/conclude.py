@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from triage.decision import decide, is_spared
+from triage.decision import decide, is_spared, place
 from triage.errors import ReportError, TransientError
 from triage.filing import file_report
 from triage.log import get_logger
@@ -17,9 +17,11 @@ from triage.store import Placement
 from triage.values import Mode, Outcome, StudyState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from triage.settings import Settings
-    from triage.store import ReportRecord, Store, StudySnapshot
-    from triage.values import Decision
+    from triage.store import ReportRecord, StandingDecision, Store, StudySnapshot
+    from triage.values import Decision, OperatingPoint
     from triage.vision.bundle import Bundle
 
 log = get_logger("conclude")
@@ -38,6 +40,14 @@ def conclude_ready(store: Store, settings: Settings, bundle: Bundle) -> int:
     """
     uids = store.studies_to_examine()
     return sum(_examine_alone(store, settings, bundle, uid) for uid in uids)
+
+
+def place_standing(settings: Settings, stands: StandingDecision) -> Placement:
+    """Return where a decided study belongs under the site's present mode."""
+    reading_class = place(
+        stands.outcome, stands.order_priority, settings.decision.mode, spared=stands.spared
+    )
+    return Placement(reading_class, stands.reasons, stands.outcome)
 
 
 def _examine_alone(
@@ -89,7 +99,8 @@ def _raise_early(store: Store, bundle: Bundle, snapshot: StudySnapshot, decision
     if decision.outcome is Outcome.ABNORMAL and snapshot.state is not StudyState.DECIDED:
         reasons = (*decision.reasons, "not all images assessed yet")
         placement = Placement(decision.reading_class, reasons, decision.outcome)
-    store.record_examined(snapshot, placement, bundle.identity.digest)
+    threshold = thresholds(decision, bundle.operating_points)
+    store.record_examined(snapshot, placement, bundle.identity.digest, threshold)
 
 
 def _conclude(
@@ -112,6 +123,7 @@ def _conclude(
         spared=spared,
         bundle_digest=bundle.identity.digest,
         destinations=[destination.name for destination in settings.destinations],
+        threshold=thresholds(decision, bundle.operating_points),
     )
     if done:
         log.info(
@@ -123,6 +135,28 @@ def _conclude(
             count=snapshot.decisions + 1,
         )
     return done
+
+
+def thresholds(decision: Decision, points: Iterable[OperatingPoint]) -> str:
+    """Return what the raw scores were held against, as the ledger tells it.
+
+    Args:
+        decision: The decision.
+        points: The thresholds of the bundle.
+
+    Returns:
+        "spondylosis=1.25" for each flagged finding, or for each that was ruled out; empty for
+        an outcome that no threshold has brought about.
+    """
+    if decision.outcome is Outcome.ABNORMAL:
+        bounds = {one.finding: one.flag for one in points if one.finding in decision.flagged}
+    elif decision.outcome is Outcome.LIKELY_NORMAL:
+        bounds = {
+            one.finding: one.rule_out for one in points if one.decides and one.rule_out is not None
+        }
+    else:
+        bounds = {}
+    return ", ".join(f"{finding}={bound:.6g}" for finding, bound in bounds.items())
 
 
 def _with_report(
