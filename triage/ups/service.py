@@ -228,8 +228,11 @@ class StepService:
             SUCCESS, ALREADY_CANCELED, ALREADY_COMPLETED, or UNKNOWN_WORK_ITEM,
             WRONG_TRANSACTION_UID, ALREADY_IN_PROGRESS, ONLY_CREATED_SCHEDULED,
             NOT_IN_PROGRESS, NO_LONGER_UPDATED, FINAL_STATE_UNMET (its comment names what is
-            missing), INVALID_ARGUMENT_VALUE for a state that is none.
+            missing), INVALID_ARGUMENT_VALUE for a state that is none, WRONG_ACTION for the
+            well-known UIDs.
         """
+        if work_item_uid in GLOBAL_UIDS:
+            return Answer(statuses.WRONG_ACTION, work_item_uid=work_item_uid)
         try:
             target = StepState(state)
         except ValueError:
@@ -262,8 +265,10 @@ class StepService:
 
         Returns:
             SUCCESS, ALREADY_CANCELED, or UNKNOWN_WORK_ITEM, COMPLETED_ALREADY,
-            PERFORMER_UNREACHABLE.
+            PERFORMER_UNREACHABLE, WRONG_ACTION for the well-known UIDs.
         """
+        if work_item_uid in GLOBAL_UIDS:
+            return Answer(statuses.WRONG_ACTION, work_item_uid=work_item_uid)
         asked = cancel_requested(by, information)
         for _ in range(_TRIES):
             line = self._line(work_item_uid)
