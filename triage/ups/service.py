@@ -42,11 +42,12 @@ from triage.worklist.ups import date_time, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from pydicom.tag import BaseTag
 
     from triage.settings import Settings
-    from triage.store import StepLine, StepRecord, Store
+    from triage.store import Selection, StepLine, StepRecord, Store
     from triage.ups.machine import Transition
     from triage.ups.reports import EventReport
 
@@ -425,13 +426,25 @@ class StepService:
         """Yield the items that match a query, as they stand when it is their turn."""
         show = self._whole if "InputInformationSequence" in query else self._plain
         now = self._store.clock()
-        uids = self._store.search_uids(selection_of(query, self._label), now, self._cap_seconds)
-        for start in range(0, len(uids), _LINES_AT_ONCE):
-            some = uids[start : start + _LINES_AT_ONCE]
+        uids = self._selected(selection_of(query, self._label), now)
+        while some := list(islice(uids, _LINES_AT_ONCE)):
             for line in self._store.step_lines(some, now, self._cap_seconds):
                 item = show(line)
                 if matches(query, item):
                     yield item
+
+    def _selected(self, selection: Selection, now: datetime) -> Iterator[str]:
+        """Yield the items that the database finds: the first of them at once, then the rest.
+
+        An item that moves up meanwhile comes late, but it comes: the rest is all that there
+        is, without what has been seen.
+        """
+        first = self._store.search_uids(selection, now, self._cap_seconds, limit=_LINES_AT_ONCE)
+        yield from first
+        if len(first) == _LINES_AT_ONCE:
+            seen = set(first)
+            every = self._store.search_uids(selection, now, self._cap_seconds)
+            yield from (uid for uid in every if uid not in seen)
 
     def _line(self, work_item_uid: str) -> StepLine | None:
         found = self._store.step_lines([work_item_uid], self._store.clock(), self._cap_seconds)
