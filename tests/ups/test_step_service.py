@@ -13,6 +13,7 @@ from tests.factories import Clock, make_facts, record
 from tests.ups.steps import data, make_cancellation, make_pushed_step, make_results
 from triage.settings import Peer, default_settings
 from triage.store import Channel, StepChange, StepEvent, Store
+from triage.uids import work_item_uid
 from triage.ups.machine import TABLE, Action
 from triage.ups.service import StepService
 from triage.ups.subscriptions import (
@@ -23,13 +24,13 @@ from triage.ups.subscriptions import (
     Subscription,
 )
 from triage.ups.subscriptions import TABLE as SUBSCRIPTIONS
-from triage.uids import work_item_uid
 from triage.values import OrderPriority, StepState
 from triage.worklist.query import matches
 
 WATCHER = "WATCHER"
 MINE, THEIRS = "1.2.3.4", "1.2.3.5"
 NUMBERS = itertools.count(1)
+LOCKS = {None: Subscription.NONE, True: Subscription.LOCKED, False: Subscription.UNLOCKED}
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +100,7 @@ def ask(service, uid, action):
 
 
 @pytest.mark.parametrize(("action", "state"), TABLE, ids=lambda one: getattr(one, "name", "NONE"))
-def test_every_action_in_every_state_does_what_the_table_says(
-    service, store, study, action, state
-):
+def test_every_action_in_every_state_does_what_the_table_says(service, store, study, action, state):
     uid = f"2.25.{next(NUMBERS)}"
     if state is not None:
         uid = study()
@@ -147,8 +146,7 @@ def test_a_subscription_follows_the_standards_table(service, store, study, instr
     if instruction in GLOBAL_AFTER:
         known = [one.global_lock for one in store.watchers() if one.ae_title == WATCHER]
         lock = known[0] if known else None
-        expected = {Subscription.NONE: None, Subscription.LOCKED: True, Subscription.UNLOCKED: False}
-        assert lock is expected[GLOBAL_AFTER[instruction]]
+        assert LOCKS[lock] is GLOBAL_AFTER[instruction]
 
 
 def instruct(service, uid, instruction):
@@ -169,9 +167,7 @@ def instruct(service, uid, instruction):
 
 def standing(store, uid):
     """Return the UPS Subscription State of the watcher for an item."""
-    lock = store.subscription_of(uid, WATCHER)
-    states = {None: Subscription.NONE, True: Subscription.LOCKED, False: Subscription.UNLOCKED}
-    return states[lock]
+    return LOCKS[store.subscription_of(uid, WATCHER)]
 
 
 @pytest.mark.parametrize("lock", [None, False, True])

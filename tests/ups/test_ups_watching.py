@@ -1,4 +1,4 @@
-"""Watching work items: subscriptions, and event reports over associations that the courier opens."""
+"""Watching work items: subscriptions, and event reports that the courier delivers."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 # How often a change is looked at anew because another one came between.
 _TRIES: Final = 20
-_LINES_AT_ONCE: Final = 200
+_LINES_AT_ONCE: Final = 100
 _LONGEST_ATTRIBUTES: Final = 1_000_000  # characters of JSON that readers may leave with one item
 _DISCONTINUED: Final = ("110513", "DCM", "Discontinued for unspecified reason")  # CID 9300
 _GIVEN_ON_CANCEL: Final = (
