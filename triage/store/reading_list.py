@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Up to so many matches of an index are sorted in memory; of more, the order itself is walked.
 _FEW = 2_000
 _PAGE = 500
+_NO_LIMIT = 2**31 - 1
 
 
 class ReadingListVerbs(Database):
@@ -117,6 +118,23 @@ class ReadingListVerbs(Database):
             uids = uids[offset:]
             found = entries_of(connection, uids)
         return tuple(RankedEntry.at(0, found[uid], now, cap_seconds) for uid in uids)
+
+    def search_uids(
+        self,
+        selection: Selection,
+        now: datetime,
+        cap_seconds: float,
+        *,
+        limit: int | None = None,
+    ) -> tuple[str, ...]:
+        """Return the work items that `search` would find, in its order, all at one moment."""
+        most = _NO_LIMIT if limit is None else limit
+        with self.reading() as connection:
+            places = _open_places(connection, Reading(now, cap_seconds), selection, None, most)
+            uids = [place.work_item_uid for place in places]
+            if len(uids) < most:
+                uids += _ended(connection, selection, most - len(uids))
+        return tuple(uids)
 
     def worklist_entry(self, work_item_uid: str) -> WorklistEntry | None:
         """Return one line, open or ended, None when there is no such work item."""
