@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
+from triage.store.feedback import FeedbackRecord
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -28,17 +30,20 @@ __all__ = [
     "ClaimedImage",
     "DecisionRecord",
     "DeliveryRecord",
+    "FeedbackRecord",
     "InstanceRecord",
     "Placement",
     "PriorityChange",
     "QueueCounts",
     "Receipt",
     "ReportRecord",
+    "SessionRecord",
     "StandingDecision",
     "Store",
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
+    "UserRecord",
     "Watcher",
     "utc_now",
 ]

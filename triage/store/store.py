@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from triage.store.access import AccessVerbs
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
+from triage.store.feedback import FeedbackVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
 from triage.store.studies import StudyVerbs
@@ -20,7 +22,16 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class Store(AgreementVerbs, ImageVerbs, StudyVerbs, OutboxVerbs, WorklistVerbs, BrakeVerbs):
+class Store(
+    AccessVerbs,
+    AgreementVerbs,
+    BrakeVerbs,
+    FeedbackVerbs,
+    ImageVerbs,
+    OutboxVerbs,
+    StudyVerbs,
+    WorklistVerbs,
+):
     """Everything durable of one site; each verb is one transaction, durable when it returns.
 
     Safe to use from several threads and processes at once.
