@@ -5,6 +5,19 @@ from __future__ import annotations
 from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
 from triage.store.feedback import FeedbackRecord
+from triage.store.list_records import (
+    EVERYTHING,
+    NewStep,
+    OrderedStudies,
+    OrderWord,
+    Position,
+    Selection,
+    StepChange,
+    StepRecord,
+    StepStateChange,
+    StepSubject,
+    Window,
+)
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -25,6 +38,7 @@ from triage.store.records import (
 from triage.store.store import Store
 
 __all__ = [
+    "EVERYTHING",
     "Arrival",
     "ClaimedDelivery",
     "ClaimedImage",
@@ -32,18 +46,28 @@ __all__ = [
     "DeliveryRecord",
     "FeedbackRecord",
     "InstanceRecord",
+    "NewStep",
+    "OrderWord",
+    "OrderedStudies",
     "Placement",
+    "Position",
     "PriorityChange",
     "QueueCounts",
     "Receipt",
     "ReportRecord",
+    "Selection",
     "SessionRecord",
     "StandingDecision",
+    "StepChange",
+    "StepRecord",
+    "StepStateChange",
+    "StepSubject",
     "Store",
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
     "UserRecord",
     "Watcher",
+    "Window",
     "utc_now",
 ]

@@ -9,10 +9,12 @@ from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
 from triage.store.feedback import FeedbackVerbs
+from triage.store.history import HistoryVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
+from triage.store.reading_list import ReadingListVerbs
 from triage.store.studies import StudyVerbs
-from triage.store.worklist import WorklistVerbs
+from triage.store.work_items import WorkItemVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,10 +29,12 @@ class Store(
     AgreementVerbs,
     BrakeVerbs,
     FeedbackVerbs,
+    HistoryVerbs,
     ImageVerbs,
     OutboxVerbs,
+    ReadingListVerbs,
     StudyVerbs,
-    WorklistVerbs,
+    WorkItemVerbs,
 ):
     """Everything durable of one site; each verb is one transaction, durable when it returns.
 
