@@ -8,12 +8,14 @@ from triage.store.access import AccessVerbs
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
+from triage.store.event_outbox import EventVerbs
 from triage.store.feedback import FeedbackVerbs
 from triage.store.history import HistoryVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
 from triage.store.reading_list import ReadingListVerbs
 from triage.store.studies import StudyVerbs
+from triage.store.ups import StepVerbs
 from triage.store.work_items import WorkItemVerbs
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ class Store(
     AccessVerbs,
     AgreementVerbs,
     BrakeVerbs,
+    EventVerbs,
     FeedbackVerbs,
     HistoryVerbs,
     ImageVerbs,
     OutboxVerbs,
     ReadingListVerbs,
+    StepVerbs,
     StudyVerbs,
     WorkItemVerbs,
 ):
