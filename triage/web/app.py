@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import access, api, feedback, health, pages
+from triage.web import access, api, feedback, health, pages, reading
 from triage.web.events import ChangeFeed
 from triage.web.site import Site
 
@@ -46,6 +46,9 @@ _ROUTES = (
     Route("/studies/{work_item_uid}/agree", feedback.agree, methods=["POST"]),
     Route("/studies/{work_item_uid}/disagree", feedback.disagree, methods=["POST"]),
     Route("/studies/{work_item_uid}/undo", feedback.undo, methods=["POST"]),
+    Route("/studies/{work_item_uid}/claim", reading.claim, methods=["POST"]),
+    Route("/studies/{work_item_uid}/release", reading.release, methods=["POST"]),
+    Route("/studies/{work_item_uid}/priority", reading.set_priority, methods=["POST"]),
     Route("/api/worklist", api.worklist),
     Route("/api/studies/{work_item_uid}", api.study),
     Route("/health/live", health.live),
