@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
+from triage.store.feedback import FeedbackRecord
+from triage.store.film_views import FilmToExplain, FilmView, Landmark
 from triage.store.list_records import (
     EVERYTHING,
     NewStep,
@@ -53,7 +56,11 @@ __all__ = [
     "ClaimedImage",
     "DecisionRecord",
     "DeliveryRecord",
+    "FeedbackRecord",
+    "FilmToExplain",
+    "FilmView",
     "InstanceRecord",
+    "Landmark",
     "NewStep",
     "OrderWord",
     "OrderedStudies",
@@ -64,6 +71,7 @@ __all__ = [
     "Receipt",
     "ReportRecord",
     "Selection",
+    "SessionRecord",
     "StandingDecision",
     "StepChange",
     "StepEvent",
@@ -76,6 +84,7 @@ __all__ = [
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
+    "UserRecord",
     "Watcher",
     "Window",
     "utc_now",
