@@ -16,7 +16,10 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import api, health, pages
+from triage.ups.service import StepService
+from triage.web import api, dicomweb, health, pages
+from triage.web.dicomweb.notifications import Channels
+from triage.web.dicomweb.routes import ROUTES as DICOMWEB_ROUTES
 from triage.web.events import ChangeFeed
 from triage.web.site import Site
 
@@ -45,6 +48,7 @@ _ROUTES = (
     Route("/health/live", health.live),
     Route("/health/ready", health.ready),
     Route("/metrics", health.metrics),
+    *DICOMWEB_ROUTES,
 )
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -63,6 +67,8 @@ _TITLES: Mapping[int, str] = {
     405: "Not possible",
     503: "Not available at the moment",
 }
+# Whoever asks here wants JSON, also of what is wrong.
+_FOR_MACHINES = ("/api/", f"{dicomweb.PREFIX}/")
 # What Starlette says of its own accord, as a sentence for a person.
 _SENTENCES: Mapping[str, str] = {
     "Not Found": "There is nothing at this address.",
@@ -99,6 +105,8 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.site = site
+    app.state.steps = StepService(store, settings)
+    app.state.channels = Channels()
     app.state.templates = pages.make_templates()
     app.state.list_fragment = pages.ListFragment(site, app.state.templates)
     app.state.registry = health.make_registry(site)
@@ -157,7 +165,7 @@ def _plain(
     request: Request, status: int, sentence: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     sentence = sentence[:1].upper() + sentence[1:]
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith(_FOR_MACHINES):
         return JSONResponse({"error": sentence}, status, headers)
     title = _TITLES.get(status, "Something is wrong")
     template = request.app.state.templates.get_template("plain.html")

@@ -34,7 +34,12 @@ def transaction(handler: Handler) -> Handler:
 
 
 def answer(
-    request: Request, found: HttpAnswer, status: int, headers: Mapping[str, str] | None = None
+    request: Request,
+    found: HttpAnswer,
+    status: int,
+    *,
+    headers: Mapping[str, str] | None = None,
+    comment: str = "",
 ) -> Response:
     """Return the answer to a transaction that has no payload of its own.
 
@@ -43,9 +48,10 @@ def answer(
         found: The HTTP side of it.
         status: The DIMSE side of it, told with a refusal.
         headers: Further header fields of a success.
+        comment: What is at fault, such as the keywords of attributes.
     """
     if found.failed:
-        response: Response = refusal(found.sentence, found.status, f"{status:04X}")
+        response: Response = refusal(found.sentence, found.status, f"{status:04X}", comment)
     else:
         response = Response(status_code=found.status, headers=headers)
     if found.warning:
@@ -53,12 +59,11 @@ def answer(
     return response
 
 
-def refusal(sentence: str, status: int, dimse_status: str = "") -> Response:
+def refusal(sentence: str, status: int, dimse_status: str = "", comment: str = "") -> Response:
     """Return a refusal: what is wrong, for a person, and the DIMSE status when there is one."""
     told = {"error": sentence[:1].upper() + sentence[1:].rstrip(".") + "."}
-    if dimse_status:
-        told["status"] = dimse_status
-    return JSONResponse(told, status)
+    further = {"status": dimse_status, "at_fault": comment}
+    return JSONResponse(told | {name: text for name, text in further.items() if text}, status)
 
 
 def add_warning(request: Request, response: Response, text: str) -> None:
