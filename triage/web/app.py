@@ -109,7 +109,7 @@ def create_app(
     app.state.channels = Channels()
     app.state.templates = pages.make_templates()
     app.state.list_fragment = pages.ListFragment(site, app.state.templates)
-    app.state.registry = health.make_registry(site)
+    app.state.registry = health.make_registry(site, app.state.channels.__len__)
     return app
 
 
