@@ -91,20 +91,6 @@ class StudyState(Enum):
     DECIDED = "decided"  # a decision stands, its report is in the outbox
 
 
-class StepState(Enum):
-    """Procedure Step State (0074,1000) of a work item, PS3.4 Table CC.1.1-1."""
-
-    SCHEDULED = "SCHEDULED"  # to be read, by anybody
-    IN_PROGRESS = "IN PROGRESS"  # claimed by a reader, who holds its Transaction UID
-    COMPLETED = "COMPLETED"  # read
-    CANCELED = "CANCELED"  # given up for good
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing can change the step any more."""
-        return self in (StepState.COMPLETED, StepState.CANCELED)
-
-
 class ImageState(Enum):
     """Where an image stands in the worker queue."""
 
