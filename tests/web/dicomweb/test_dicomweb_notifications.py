@@ -11,7 +11,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.waiting import until
 from tests.web.dicomweb.items import UpsClient, attribute, hear, value
-from triage.settings import Peer
 from triage.web.dicomweb.channel import message_responded_to
 
 GLOBAL = "1.2.840.10008.5.1.4.34.5"
@@ -276,10 +275,3 @@ def _open_channels(ups):
     until(lambda: ask() == 1, "the slow reader is connected")
     return ask
 
-
-@pytest.fixture
-def ups_of_peer(morning, serve_settings):
-    """A client of a site that knows one DIMSE peer."""
-    running = serve_settings(peers=(Peer(name="pacs", ae_title="PACS1", address="127.0.0.1", port=1104),))
-    with running.client() as http:
-        yield UpsClient(http, running.url)
