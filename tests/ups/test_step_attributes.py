@@ -118,7 +118,7 @@ def test_a_step_that_is_nested_without_end_is_refused():
     item = Dataset()
     for _ in range(12):
         item = data(InputInformationSequence=Sequence([item]))
-    assert to_create(make_pushed_step(**{"InputInformationSequence": item}), LABEL).status == 0x0106
+    assert to_create(make_pushed_step(InputInformationSequence=item), LABEL).status == 0x0106
 
 
 def test_what_may_be_set_replaces_the_whole_attribute(standing):

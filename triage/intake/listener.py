@@ -25,9 +25,9 @@ from triage.intake.storing import StorageProvider
 from triage.intake.tls import server_context
 from triage.log import get_logger
 from triage.store import Store
+from triage.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from triage.ups.dimse import StepProvider
 from triage.ups.service import StepService
-from triage.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 if TYPE_CHECKING:
     import ssl

@@ -34,11 +34,22 @@ from triage.store.records import (
     StudySnapshot,
 )
 from triage.store.store import Store
+from triage.store.ups_records import (
+    Candidate,
+    Channel,
+    ClaimedEvent,
+    StepEvent,
+    StepLine,
+    StepWatcher,
+)
 
 __all__ = [
     "EVERYTHING",
     "Arrival",
+    "Candidate",
+    "Channel",
     "ClaimedDelivery",
+    "ClaimedEvent",
     "ClaimedImage",
     "DecisionRecord",
     "DeliveryRecord",
@@ -55,9 +66,12 @@ __all__ = [
     "Selection",
     "StandingDecision",
     "StepChange",
+    "StepEvent",
+    "StepLine",
     "StepRecord",
     "StepStateChange",
     "StepSubject",
+    "StepWatcher",
     "Store",
     "StoredFile",
     "StudyRecord",

@@ -130,13 +130,13 @@ class EventVerbs(Database):
         Returns:
             How many are due again.
         """
-        waiting = event_reports.c.state.in_([DEAD, PENDING])
+        waiting = [event_reports.c.state.in_([DEAD, PENDING])]
         if ae_title is not None:
-            waiting = and_(waiting, event_reports.c.ae_title == ae_title)
+            waiting.append(event_reports.c.ae_title == ae_title)
         with self.writing() as connection:
             done = connection.execute(
                 update(event_reports)
-                .where(waiting)
+                .where(*waiting)
                 .values(state=PENDING, attempts=0, next_attempt_at=self.clock())
             )
         return done.rowcount

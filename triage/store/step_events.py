@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy.engine import Connection, Row
+    from sqlalchemy.engine import Connection
 
 STATE_REPORT: Final = 1  # Event Type ID, PS3.4 Table CC.2.4-1
 READY: Final = "READY"
@@ -67,9 +67,7 @@ def welcome(
         return
     every = [watcher for watcher in watchers if watcher.matching_keys is None]
     for watcher in every:
-        _subscribe(
-            connection, work_item_uid, watcher.ae_title, deletion_lock=watcher.global_lock
-        )
+        _subscribe(connection, work_item_uid, watcher.ae_title, deletion_lock=watcher.global_lock)
     tell(connection, every, work_item_uid, events, now)
     for watcher in watchers:
         if watcher.matching_keys is not None:
@@ -211,7 +209,7 @@ def _subscription(work_item_uid: str, ae_title: str, *, deletion_lock: bool) -> 
 
 def tell(
     connection: Connection,
-    receivers: Iterable[Row[Any]],
+    receivers: Iterable[Any],
     work_item_uid: str,
     events: Sequence[StepEvent],
     now: datetime,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
-from triage.store.choosing import condition
 from triage.store.database import Database
 from triage.store.lines import entries_of
 from triage.store.step_events import (
@@ -21,12 +20,7 @@ from triage.store.step_events import (
     tell,
     welcome,
 )
-from triage.store.ups_records import (
-    Candidate,
-    Channel,
-    StepLine,
-    StepWatcher,
-)
+from triage.store.ups_records import Candidate, Channel, StepLine, StepWatcher
 from triage.store.ups_schema import (
     DEAD,
     event_reports,
@@ -34,14 +28,14 @@ from triage.store.ups_schema import (
     step_subscriptions,
     step_watchers,
 )
-from triage.store.work_items import read_step, write_new_step, write_step
+from triage.store.work_items import read_steps, write_new_step, write_step
 from triage.values import RankedEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy.engine import Connection, Row
+    from sqlalchemy.engine import Connection
 
     from triage.store.list_records import NewStep, StepChange
     from triage.store.ups_records import StepEvent
@@ -59,12 +53,11 @@ class StepVerbs(Database):
         """
         with self.reading() as connection:
             entries = entries_of(connection, work_item_uids)
-            steps = {uid: read_step(connection, uid) for uid in entries}
-        found = ((entries[uid], steps[uid]) for uid in work_item_uids if uid in entries)
+            steps = read_steps(connection, work_item_uids)
         return tuple(
-            StepLine(RankedEntry.at(0, entry, now, cap_seconds), step)
-            for entry, step in found
-            if step is not None
+            StepLine(RankedEntry.at(0, entries[uid], now, cap_seconds), steps[uid])
+            for uid in work_item_uids
+            if uid in entries
         )
 
     def change_step_telling(

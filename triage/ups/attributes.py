@@ -279,7 +279,9 @@ def _differs(standing: Dataset, modifications: Dataset, keyword: str) -> bool:
     return bool(given or standing[keyword].value) and given != standing[keyword].value
 
 
-def _kept(attributes: Dataset, without: frozenset[str], level: int = 0) -> tuple[Dataset, list[str]]:
+def _kept(
+    attributes: Dataset, without: frozenset[str], level: int = 0
+) -> tuple[Dataset, list[str]]:
     """Return what can be kept of a data set, and the names of what cannot.
 
     Raises:

@@ -8,7 +8,6 @@ event whose acknowledgement was lost is sent once more.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,11 +25,13 @@ from triage.log import get_logger
 from triage.owners import owner_name
 from triage.store import Channel
 from triage.ups.items import from_json
+from triage.ups.reports import EventType
 from triage.ups.service import StepService
 from triage.ups.statuses import INVALID_ATTRIBUTE_VALUE
 from triage.worklist.ups import UPS_PUSH
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from pynetdicom.association import Association
@@ -57,7 +58,9 @@ class Clocks:
     monotonic: Callable[[], float] = time.monotonic
 
 
-def lanes(settings: Settings, store: Store, stop: threading.Event) -> list[EventLane | NewItems]:
+def event_lanes(
+    settings: Settings, store: Store, stop: threading.Event
+) -> list[EventLane | NewItems]:
     """Return the loops that tell subscribers; each wants a thread of its own."""
     if not settings.peers:
         return []
@@ -217,7 +220,7 @@ class EventLane:
                 action="event_told",
                 destination=self._peer.name,
                 work_item=event.work_item_uid,
-                kind=event.kind,
+                kind=_name(event),
                 attempts=event.attempts,
             )
             return
@@ -235,7 +238,7 @@ class EventLane:
             action="event_not_told",
             destination=self._peer.name,
             work_item=event.work_item_uid,
-            kind=event.kind,
+            kind=_name(event),
             attempts=event.attempts,
             status=status,
             next_attempt_at=again,
@@ -281,6 +284,10 @@ class EventLane:
             f"{self._line.peer} does not take event reports (UPS Event); mend that there, or let"
             " it unsubscribe",
         )
+
+
+def _name(event: ClaimedEvent) -> str:
+    return EventType(event.kind).name.lower()
 
 
 def _role() -> SCP_SCU_RoleSelectionNegotiation:

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from triage.store import Channel, NewStep, StepChange, StepEvent, StepSubject
+from triage.uids import is_uid, new_uid
 from triage.ups import statuses
 from triage.ups.attributes import PROGRESS, merged, priority_of, to_create, to_set, unmet
 from triage.ups.items import (
@@ -35,7 +36,6 @@ from triage.ups.reports import (
 )
 from triage.ups.selection import selection_of
 from triage.ups.subscriptions import FILTERED_SUBSCRIPTION, GLOBAL_SUBSCRIPTION, GLOBAL_UIDS
-from triage.uids import is_uid, new_uid
 from triage.values import ReadingClass, StepState
 from triage.worklist.query import answer, check_query, has_unsupported_keys, matches, select
 from triage.worklist.ups import date_time, references
@@ -55,7 +55,10 @@ _TRIES: Final = 20
 _LINES_AT_ONCE: Final = 200
 _LONGEST_ATTRIBUTES: Final = 1_000_000  # characters of JSON that readers may leave with one item
 _DISCONTINUED: Final = ("110513", "DCM", "Discontinued for unspecified reason")  # CID 9300
-_GIVEN_ON_CANCEL: Final = ("ReasonForCancellation", "ProcedureStepDiscontinuationReasonCodeSequence")
+_GIVEN_ON_CANCEL: Final = (
+    "ReasonForCancellation",
+    "ProcedureStepDiscontinuationReasonCodeSequence",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +160,7 @@ class StepService:
             return Answer(statuses.UNKNOWN_WORK_ITEM, work_item_uid=work_item_uid)
         item = self._whole(line)
         wanted = tuple(tags)
-        return Answer(
-            statuses.SUCCESS, select(item, wanted) if wanted else item, "", work_item_uid
-        )
+        return Answer(statuses.SUCCESS, select(item, wanted) if wanted else item, "", work_item_uid)
 
     def search(
         self, query: Dataset, *, limit: int | None = None, offset: int = 0, whole: bool = False
@@ -417,9 +418,7 @@ class StepService:
         )
         for start in range(0, len(found), _LINES_AT_ONCE):
             some = found[start : start + _LINES_AT_ONCE]
-            self._store.subscribe_matching(
-                receiving_ae, channel, some, deletion_lock=deletion_lock
-            )
+            self._store.subscribe_matching(receiving_ae, channel, some, deletion_lock=deletion_lock)
         return Answer(statuses.SUCCESS, work_item_uid=FILTERED_SUBSCRIPTION)
 
     def _matching(self, query: Dataset) -> Iterator[Dataset]:

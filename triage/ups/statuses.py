@@ -1,4 +1,4 @@
-"""The statuses of the UPS service: PS3.4 CC.2.1 to CC.2.8, and the general ones of PS3.7 Annex C."""
+"""The statuses of the UPS service (PS3.4 CC.2) and the general ones beside them (PS3.7 C)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ PERFORMER_DECLINES: Final = 0xC313
 WRONG_ACTION: Final = 0xC314
 NO_EVENT_REPORTS: Final = 0xC315
 
-_SUCCESSES = frozenset({SUCCESS, UNSUPPORTED_ATTRIBUTES, CREATED_MODIFIED, LOCK_NOT_GRANTED, COERCED})
+_SUCCESSES = frozenset(
+    {SUCCESS, UNSUPPORTED_ATTRIBUTES, CREATED_MODIFIED, LOCK_NOT_GRANTED, COERCED}
+)
 
 
 def was_done(status: int) -> bool:

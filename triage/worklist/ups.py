@@ -1,8 +1,8 @@
 """Lines of the reading list as Unified Procedure Steps (PS3.3 B.26, PS3.4 Annex CC): pure.
 
 The list is read and claimed by others; here a line becomes the data set that C-FIND, N-GET and
-UPS-RS return, before what readers have set is laid over it (triage.ups.items). Every attribute of Type 2 that this system knows nothing about is
-there and empty, as PS3.4 Table CC.2.5-3 asks of an SCP.
+UPS-RS return, before what readers have set is laid over it (triage.ups.items). Every attribute of
+Type 2 that this system knows nothing about is there and empty, as PS3.4 Table CC.2.5-3 asks.
 """
 
 from __future__ import annotations
