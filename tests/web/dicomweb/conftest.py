@@ -11,7 +11,7 @@ import pytest
 
 from tests.web.conftest import ALGORITHM, RunningWeb
 from tests.web.dicomweb.items import UpsClient
-from triage.settings.sections import Peer
+from triage.settings import Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
