@@ -81,7 +81,21 @@ def performed():
                 "00404050": attribute("DT", "20250304100000"),
                 "00404051": attribute("DT", "20250304101500"),
                 "00404019": code("110005", "DCM", "Interpretation"),
-                "00404033": attribute("SQ"),
+                "00404033": attribute(
+                    "SQ",
+                    {
+                        "0040E020": attribute("CS", "DICOM"),
+                        "0020000D": attribute("UI", "1.2.3"),
+                        "0020000E": attribute("UI", "1.2.3.4"),
+                        "00081199": attribute(
+                            "SQ",
+                            {
+                                "00081150": attribute("UI", "1.2.840.10008.5.1.4.1.1.88.33"),
+                                "00081155": attribute("UI", "1.2.3.4.5"),
+                            },
+                        ),
+                    },
+                ),
             },
         )
     }
