@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
+from triage.store.feedback import FeedbackRecord
 from triage.store.list_records import (
     EVERYTHING,
     NewStep,
@@ -53,6 +55,7 @@ __all__ = [
     "ClaimedImage",
     "DecisionRecord",
     "DeliveryRecord",
+    "FeedbackRecord",
     "InstanceRecord",
     "NewStep",
     "OrderWord",
@@ -64,6 +67,7 @@ __all__ = [
     "Receipt",
     "ReportRecord",
     "Selection",
+    "SessionRecord",
     "StandingDecision",
     "StepChange",
     "StepEvent",
@@ -76,6 +80,7 @@ __all__ = [
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
+    "UserRecord",
     "Watcher",
     "Window",
     "utc_now",

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from triage.errors import TriageError
 from triage.store import utc_now
 from triage.ups.service import StepService
-from triage.web import api, dicomweb, health, pages
+from triage.web import access, api, dicomweb, feedback, health, pages, reading
 from triage.web.dicomweb.notifications import Channels
 from triage.web.dicomweb.routes import ROUTES as DICOMWEB_ROUTES
 from triage.web.events import ChangeFeed
@@ -39,10 +39,19 @@ _ROUTES = (
     Route("/", pages.worklist),
     Route("/fragment", pages.worklist_fragment),
     Route("/events", pages.events),
+    Route("/login", access.show, methods=["GET"]),
+    Route("/login", access.log_in, methods=["POST"]),
+    Route("/logout", access.log_out, methods=["POST"]),
     Route("/studies/{work_item_uid}", pages.study),
     Route("/studies/{work_item_uid}/fragment", pages.study_fragment),
     Route("/studies/{work_item_uid}/thumbnail", pages.thumbnail),
     Route("/studies/{work_item_uid}/thumbnails/{number:int}", pages.thumbnail),
+    Route("/studies/{work_item_uid}/agree", feedback.agree, methods=["POST"]),
+    Route("/studies/{work_item_uid}/disagree", feedback.disagree, methods=["POST"]),
+    Route("/studies/{work_item_uid}/undo", feedback.undo, methods=["POST"]),
+    Route("/studies/{work_item_uid}/claim", reading.claim, methods=["POST"]),
+    Route("/studies/{work_item_uid}/release", reading.release, methods=["POST"]),
+    Route("/studies/{work_item_uid}/priority", reading.set_priority, methods=["POST"]),
     Route("/api/worklist", api.worklist),
     Route("/api/studies/{work_item_uid}", api.study),
     Route("/health/live", health.live),
@@ -52,7 +61,7 @@ _ROUTES = (
 )
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none';"
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
         " frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -63,8 +72,13 @@ _HEADERS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
 }
 _TITLES: Mapping[int, str] = {
+    401: "Log in first",
+    403: "Not allowed",
     404: "Not found",
     405: "Not possible",
+    409: "Nothing was changed",
+    421: "Not this site",
+    429: "Wait a moment",
     503: "Not available at the moment",
 }
 # Whoever asks here wants JSON, also of what is wrong.
@@ -94,9 +108,13 @@ def create_app(
         silent_roles: Names the processes that should run and give no sign of life.
     """
     site = Site(store, settings, clock, ChangeFeed(store), algorithm, silent_roles)
+    gate = access.Gate(store, settings)
     app = Starlette(
         routes=[*_ROUTES, Mount("/static", StaticFiles(directory=_STATIC))],
-        middleware=[Middleware(GuardedHeaders)],
+        middleware=[
+            Middleware(GuardedHeaders),
+            Middleware(access.AccessControl, gate=gate, answer=_answer),
+        ],
         exception_handlers={
             HTTPException: _refused,
             TriageError: _unavailable,
@@ -105,6 +123,7 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.site = site
+    app.state.gate = gate
     app.state.steps = StepService(store, settings)
     app.state.channels = Channels()
     app.state.templates = pages.make_templates()
@@ -143,6 +162,13 @@ class GuardedHeaders:
             await send(message)
 
         await self._app(scope, receive, send_guarded if scope["type"] == "http" else send)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Answer what stops a request before it reaches a page."""
+    if isinstance(error, HTTPException):
+        return await _refused(request, error)
+    return await _unavailable(request, error)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

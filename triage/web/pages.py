@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
+from triage.web.access import access_facts
 from triage.web.events import MAXIMUM_STREAMS, STALE_SECONDS, stream
 from triage.web.site import site_of
 from triage.web.study import study_view
@@ -117,6 +118,7 @@ def _whole_page(request: Request, title: str, fragment: str, fragment_url: str) 
     return HTMLResponse(
         template.render(
             title=title,
+            access=access_facts(request),
             fragment=fragment,
             fragment_url=fragment_url,
             stale_seconds=STALE_SECONDS,

@@ -12,6 +12,8 @@ import pytest
 from tests.web.conftest import ALGORITHM, RunningWeb
 from tests.web.dicomweb.items import UpsClient
 from triage.settings import Peer
+from triage.values import UserRole
+from triage.web.access.tokens import new_token, token_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,15 +36,24 @@ _DIFFERENT = {
 
 
 @pytest.fixture
-def ups(serve):
-    """A client of the morning's site, which is served."""
-    running = serve()
-    with running.client() as http:
-        yield UpsClient(http, running.url)
+def token(morning):
+    """The token of a machine that may read and change the list."""
+    text = new_token()
+    assert morning.store.add_user("viewer", (UserRole.READER,), "")
+    assert morning.store.set_user_token("viewer", token_hash(text))
+    return text
 
 
 @pytest.fixture
-def ups_of_peer(morning):
+def ups(serve, token):
+    """A client of the morning's site, which is served."""
+    running = serve()
+    with running.client() as http:
+        yield UpsClient(http, running.url, token)
+
+
+@pytest.fixture
+def ups_of_peer(morning, token):
     """A client of a site that has the DIMSE peer PACS1."""
     peer = Peer(name="pacs", ae_title="PACS1", address="127.0.0.1", port=1104)
     running = RunningWeb(
@@ -51,7 +62,7 @@ def ups_of_peer(morning):
         clock=morning.clock,
     ).start()
     with running.client() as http:
-        yield UpsClient(http, running.url)
+        yield UpsClient(http, running.url, token)
     running.stop()
 
 

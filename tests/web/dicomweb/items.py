@@ -112,9 +112,11 @@ def state(target, transaction_uid=""):
 class UpsClient:
     """A UPS-RS client of a running site, with the words of the transactions."""
 
-    def __init__(self, http: httpx.Client, url: str) -> None:
+    def __init__(self, http: httpx.Client, url: str, token: str) -> None:
         self.http = http
         self.url = f"{url}/dicomweb"
+        self.token = token
+        http.headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path="/workitems", **options) -> httpx.Response:
         return self.http.get(self.url + path, **options)
@@ -161,7 +163,10 @@ class UpsClient:
     def listen(self, title) -> ClientConnection:
         """Open the WebSocket of a subscriber."""
         address = self.url.replace("http://", "ws://") + f"/ws/subscribers/{title}"
-        return connect(address, proxy=None, open_timeout=20, close_timeout=5)
+        who = {"Authorization": f"Bearer {self.token}"}
+        return connect(
+            address, additional_headers=who, proxy=None, open_timeout=20, close_timeout=5
+        )
 
 
 def hear(websocket) -> dict[str, object]:

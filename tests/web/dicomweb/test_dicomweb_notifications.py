@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -82,9 +83,9 @@ def test_what_a_broken_connection_took_with_it_is_told_again_in_order(morning, u
     uid = ups.create()
     ups.subscribe(uid, "READER7").raise_for_status()
     ups.claim(uid)
-    broken = ups.listen("READER7")
-    assert [state for _, state in states(broken, 2)] == ["SCHEDULED", "IN PROGRESS"]
-    break_off(broken)
+    with ups.listen("READER7") as broken:
+        assert [state for _, state in states(broken, 2)] == ["SCHEDULED", "IN PROGRESS"]
+        break_off(broken)
     ups.send("POST", f"/workitems/{uid}/cancelrequest").raise_for_status()
     with ups.listen("READER7") as websocket:
         assert [state for _, state in states(websocket, 2)] == ["SCHEDULED", "IN PROGRESS"]
@@ -120,9 +121,9 @@ def test_what_has_lived_through_a_round_of_pings_is_not_told_again(morning, ups,
 def test_a_newer_connection_replaces_an_older_one(ups):
     uid = ups.create()
     ups.subscribe(uid, "READER7").raise_for_status()
-    older = ups.listen("READER7")
-    assert states(older, 1) == [(uid, "SCHEDULED")]
-    with ups.listen("READER7") as newer:
+    with ups.listen("READER7") as older, contextlib.ExitStack() as later:
+        assert states(older, 1) == [(uid, "SCHEDULED")]
+        newer = later.enter_context(ups.listen("READER7"))
         assert states(newer, 1) == [(uid, "SCHEDULED")]
         with pytest.raises(ConnectionClosed) as closed:
             older.recv(timeout=20)
@@ -146,21 +147,21 @@ def test_a_subscriber_that_reads_nothing_is_let_go_and_loses_nothing(
 
 
 def test_the_server_says_goodbye_when_it_stops_and_tells_the_rest_after_a_restart(
-    morning, serve
+    morning, serve, token
 ):
     running = serve()
     with running.client() as http:
-        ups = UpsClient(http, running.url)
+        ups = UpsClient(http, running.url, token)
         uid = ups.create()
         ups.subscribe(uid, "READER7").raise_for_status()
-        websocket = ups.listen("READER7")
-        assert states(websocket, 1) == [(uid, "SCHEDULED")]
-        running.stop()
-        with pytest.raises(ConnectionClosed) as closed:
-            websocket.recv(timeout=20)
+        with ups.listen("READER7") as websocket:
+            assert states(websocket, 1) == [(uid, "SCHEDULED")]
+            running.stop()
+            with pytest.raises(ConnectionClosed) as closed:
+                websocket.recv(timeout=20)
         assert closed.value.rcvd.code in (1001, 1012)
     again = serve()
-    with again.client() as http, UpsClient(http, again.url).listen("READER7") as websocket:
+    with again.client() as http, UpsClient(http, again.url, token).listen("READER7") as websocket:
         assert states(websocket, 1) == [(uid, "SCHEDULED")]
 
 
@@ -212,8 +213,8 @@ def test_a_filter_that_cannot_be_used_is_refused(ups, parameters):
 
 
 def test_nobody_listens_in_the_place_of_a_dimse_peer(ups_of_peer):
-    with pytest.raises(InvalidStatus) as refused:
-        ups_of_peer.listen("PACS1")
+    with pytest.raises(InvalidStatus) as refused, ups_of_peer.listen("PACS1"):
+        pass
     assert refused.value.response.status_code == 403
     uid = ups_of_peer.create()
     ups_of_peer.subscribe(uid, "PACS1").raise_for_status()
@@ -224,8 +225,8 @@ def test_nobody_listens_in_the_place_of_a_dimse_peer(ups_of_peer):
 
 def test_a_title_that_is_none_is_refused(ups):
     for title in ("%5C", "TOO-LONG-A-TITLE-IT-IS", "%20"):
-        with pytest.raises(InvalidStatus) as refused:
-            ups.listen(title)
+        with pytest.raises(InvalidStatus) as refused, ups.listen(title):
+            pass
         assert refused.value.response.status_code == 403
 
 
@@ -241,10 +242,10 @@ def test_what_is_no_acknowledgement_is_not_heard(ups):
 
 
 def test_a_frame_that_is_too_large_ends_the_connection(ups):
-    websocket = ups.listen("READER7")
-    websocket.send("x" * 10_000)
-    with pytest.raises(ConnectionClosed) as closed:
-        websocket.recv(timeout=20)
+    with ups.listen("READER7") as websocket:
+        websocket.send("x" * 10_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            websocket.recv(timeout=20)
     assert closed.value.rcvd.code == 1009
 
 
@@ -257,7 +258,8 @@ def _deaf_listener(ups):
     connection.sendall(
         b"GET /dicomweb/ws/subscribers/READER7 HTTP/1.1\r\nHost: localhost\r\n"
         b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        + f"Authorization: Bearer {ups.token}\r\n\r\n".encode()
     )
     return connection
 

@@ -105,6 +105,6 @@ def test_one_answer_has_a_bound_that_it_tells(morning, many_studies, ups):
     many_studies(250)
     answer = ups.get(params={"limit": 10_000})
     assert len(answer.json()) == 200
-    assert "additional results can be requested" in answer.headers["Warning"]
+    assert "additional results that can be requested" in answer.headers["Warning"]
     assert ups.search(limit=0) == []
     assert ups.search(offset=10_000) == []

@@ -267,7 +267,8 @@ def test_a_payload_that_does_not_come_is_not_waited_for(ups, monkeypatch):
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(
             b"POST /dicomweb/workitems HTTP/1.1\r\nHost: localhost\r\n"
-            b"Content-Type: application/dicom+json\r\nContent-Length: 100\r\n\r\n{"
+            + f"Authorization: Bearer {ups.token}\r\n".encode()
+            + b"Content-Type: application/dicom+json\r\nContent-Length: 100\r\n\r\n{"
         )
         assert connection.recv(4_096).startswith(b"HTTP/1.1 408 ")
 

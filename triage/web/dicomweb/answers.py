@@ -72,5 +72,9 @@ def add_warning(request: Request, response: Response, text: str) -> None:
 
 
 def service_of(connection: HTTPConnection) -> str:
-    """Return the base URI of the service, as the client addressed it."""
-    return f"{connection.base_url}".rstrip("/") + PREFIX
+    """Return the base URI of the service, as the client addressed it, before any proxy of ours."""
+    caller = connection.scope.get("state", {}).get("caller")
+    base = connection.base_url
+    if caller is not None and caller.secure:
+        base = base.replace(scheme="https")
+    return f"{base}".rstrip("/") + PREFIX

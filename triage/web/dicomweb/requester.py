@@ -1,13 +1,24 @@
-"""On whose behalf a request changes the list: the one place where UPS-RS meets the log-in."""
+"""On whose behalf a request changes the list: the one place where UPS-RS meets the log-in.
+
+Every request has passed the gate of triage.web.access before: a browser's log-in, a trusted
+proxy's word, or, for machines, a bearer token or HTTP Basic.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from triage.values import UserRole
+from triage.web.access import require
+
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
 
-def requester(_connection: HTTPConnection) -> str:
-    """Return the name under which a change is recorded."""
-    return "UPS-RS"
+def requester(connection: HTTPConnection) -> str:
+    """Return the name under which a change is recorded.
+
+    Raises:
+        HTTPException: Whoever asks may not change the list (403).
+    """
+    return require(connection, UserRole.READER).name

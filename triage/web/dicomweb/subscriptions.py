@@ -19,6 +19,7 @@ from triage.ups.subscriptions import FILTERED_SUBSCRIPTION
 from triage.web.dicomweb.answers import answer, service_of, transaction
 from triage.web.dicomweb.errors import RequestError
 from triage.web.dicomweb.query import add_key, attribute_path
+from triage.web.dicomweb.requester import requester
 from triage.web.dicomweb.requests import ae_title, work_item_uid
 from triage.web.dicomweb.statuses import Transaction, answer_of
 from triage.web.dicomweb.workitems import steps_of
@@ -39,6 +40,7 @@ _OPTIONS = frozenset({"deletionlock", "filter", "accept", "charset"})
 @transaction
 async def subscribe(request: Request) -> Response:
     """Let an application entity be told of events."""
+    requester(request)
     uid, title = work_item_uid(request), ae_title(request)
     keys = _matching_keys(request) if uid == FILTERED_SUBSCRIPTION else None
     asked = partial(
@@ -73,6 +75,7 @@ async def suspend(request: Request) -> Response:
 
 
 async def _leave(request: Request, kind: Transaction, ask: Callable[..., Answer]) -> Response:
+    requester(request)
     uid, title = work_item_uid(request), ae_title(request)
     done = await run_in_threadpool(partial(ask, uid, title, channel=channel_of(request, title)))
     return answer(request, answer_of(kind, done.status), done.status, comment=done.comment)

@@ -6,7 +6,6 @@ in which state is decided there and nowhere else.
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -106,13 +105,12 @@ def _retrieve(steps: StepService, uid: str) -> tuple[bytes | None, int]:
 @transaction
 async def create(request: Request) -> Response:
     """Put a work item on the list (PS3.18 section 11.4)."""
-    uid = created_uid(request)
+    by, uid = requester(request), created_uid(request)
     item = await read_data_set(request)
     named = str(item.get("SOPInstanceUID") or "")
     if uid and named and uid != named:
         raise RequestError("the address and the payload name two work items")
-    steps, by = steps_of(request), requester(request)
-    done = await run_in_threadpool(steps.create, uid or named, item, by)
+    done = await run_in_threadpool(steps_of(request).create, uid or named, item, by)
     place = f"{service_of(request)}/workitems/{done.work_item_uid}"
     headers = {"Location": place, "Content-Location": place}
     return _answered(request, Transaction.CREATE, done, headers)
@@ -121,12 +119,11 @@ async def create(request: Request) -> Response:
 @transaction
 async def update(request: Request) -> Response:
     """Set attributes of a work item (PS3.18 section 11.6)."""
-    uid, key = work_item_uid(request), transaction_uid(request)
+    by, uid, key = requester(request), work_item_uid(request), transaction_uid(request)
     changes = await read_data_set(request)
     # Earlier editions have it in the payload, as N-SET has.
     key = key or str(changes.get("TransactionUID") or "")
-    steps, by = steps_of(request), requester(request)
-    done = await run_in_threadpool(steps.update, uid, changes, key, by)
+    done = await run_in_threadpool(steps_of(request).update, uid, changes, key, by)
     headers = {"Content-Location": f"{service_of(request)}/workitems/{uid}"}
     return _answered(request, Transaction.UPDATE, done, headers)
 
@@ -134,7 +131,7 @@ async def update(request: Request) -> Response:
 @transaction
 async def change_state(request: Request) -> Response:
     """Claim, complete or cancel a work item (PS3.18 section 11.7)."""
-    uid = work_item_uid(request)
+    by, uid = requester(request), work_item_uid(request)
     asked = await read_data_set(request)
     state = str(asked.get("ProcedureStepState") or "")
     key = str(asked.get("TransactionUID") or "")
@@ -142,8 +139,7 @@ async def change_state(request: Request) -> Response:
         raise RequestError("the payload must have the attribute ProcedureStepState")
     if key:
         checked_uid(key, "the transaction")
-    steps, by = steps_of(request), requester(request)
-    done = await run_in_threadpool(steps.change_state, uid, state, key, by)
+    done = await run_in_threadpool(steps_of(request).change_state, uid, state, key, by)
     found = answer_of(Transaction.CHANGE_STATE, done.status, transaction_uid_given=bool(key))
     return answer(request, found, done.status, comment=done.comment)
 
@@ -151,10 +147,9 @@ async def change_state(request: Request) -> Response:
 @transaction
 async def request_cancellation(request: Request) -> Response:
     """Ask that a work item be cancelled (PS3.18 section 11.8)."""
-    uid = work_item_uid(request)
+    by, uid = requester(request), work_item_uid(request)
     information = await read_optional_data_set(request) or Dataset()
-    steps, by = steps_of(request), requester(request)
-    done = await run_in_threadpool(partial(steps.request_cancel, uid, information, by))
+    done = await run_in_threadpool(steps_of(request).request_cancel, uid, information, by)
     return _answered(request, Transaction.REQUEST_CANCELLATION, done)
 
 

@@ -55,6 +55,7 @@ async function refresh() {
   refreshing = true;
   try {
     const answer = await fetch(live.dataset.fragment, { cache: "no-store" });
+    if (answer.status === 401) { leaving = true; location.reload(); return; } // the log-in has ended
     if (!answer.ok) throw new Error(String(answer.status));
     swap(await answer.text());
     refreshedAt = performance.now();
