@@ -24,17 +24,23 @@ def dicomweb_client(ups):
 def test_dicomweb_client_creates_searches_claims_completes_and_pages(dicomweb_client, ups):
     client, workitems = dicomweb_client, f"{ups.url}/workitems"
     for number in range(1, 6):
-        created = client._http_post(workitems, json.dumps(pushed(number)).encode(), {**JSON_HEADERS})
+        created = client._http_post(
+            workitems, json.dumps(pushed(number)).encode(), {**JSON_HEADERS}
+        )
         assert created.status_code == 201
     found = client._http_get_application_json(
-        workitems, params={"ScheduledProcedureStepPriority": "MEDIUM", "limit": 2}, get_remaining=True
+        workitems,
+        params={"ScheduledProcedureStepPriority": "MEDIUM", "limit": 2},
+        get_remaining=True,
     )
     assert [item.PatientID for item in map(Dataset.from_json, found)] == [
         f"Q{number}" for number in range(1, 6)
     ]
     uid = Dataset.from_json(found[0]).SOPInstanceUID
     claim = client._session.put(
-        f"{workitems}/{uid}/state", data=json.dumps(state("IN PROGRESS", "1.2.3")), headers=JSON_HEADERS
+        f"{workitems}/{uid}/state",
+        data=json.dumps(state("IN PROGRESS", "1.2.3")),
+        headers=JSON_HEADERS,
     )
     assert claim.status_code == 200
     changed = client._http_post(
@@ -42,7 +48,9 @@ def test_dicomweb_client_creates_searches_claims_completes_and_pages(dicomweb_cl
     )
     assert changed.status_code == 200
     client._session.put(
-        f"{workitems}/{uid}/state", data=json.dumps(state("COMPLETED", "1.2.3")), headers=JSON_HEADERS
+        f"{workitems}/{uid}/state",
+        data=json.dumps(state("COMPLETED", "1.2.3")),
+        headers=JSON_HEADERS,
     ).raise_for_status()
     (item,) = client._http_get_application_json(f"{workitems}/{uid}")
     assert Dataset.from_json(item).ProcedureStepState == "COMPLETED"
@@ -74,7 +82,9 @@ def curl(ups, require_program, tmp_path):
     secret.write_text(f"Authorization: Bearer {ups.token}\n")
 
     def run(*arguments, data=None):
-        payload = [] if data is None else ["-H", f"Content-Type: {DICOM_JSON}", "-d", json.dumps(data)]
+        payload = (
+            [] if data is None else ["-H", f"Content-Type: {DICOM_JSON}", "-d", json.dumps(data)]
+        )
         done = subprocess.run(
             [program, "--silent", "--show-error", "--noproxy", "*", "-H", f"@{secret}",
              "--write-out", "\n%{http_code}", *payload, *arguments],

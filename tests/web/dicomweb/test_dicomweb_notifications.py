@@ -276,4 +276,3 @@ def _open_channels(ups):
 
     until(lambda: ask() == 1, "the slow reader is connected")
     return ask
-

@@ -91,9 +91,7 @@ def test_a_thousand_items_are_had_by_pages_each_once(morning, many_studies, ups)
         answer = ups.get(params={"limit": page, "offset": len(found)})
         items = answer.json()
         found += uids_of(items)
-        assert ("additional results" in answer.headers.get("Warning", "")) == (
-            len(found) < NUMBER
-        )
+        assert ("additional results" in answer.headers.get("Warning", "")) == (len(found) < NUMBER)
         if len(items) < page:
             break
     ranked = [entry["work_item_uid"] for entry in ups.http.get("/api/worklist").json()["entries"]]

@@ -58,7 +58,9 @@ def test_a_pushed_item_is_created_once(ups):
     assert again.json()["status"] == "0111"
 
 
-@pytest.mark.parametrize("query", ["?1.2.3.4", "?workitem=1.2.3.4", "?AffectedSOPInstanceUID=1.2.3.4"])
+@pytest.mark.parametrize(
+    "query", ["?1.2.3.4", "?workitem=1.2.3.4", "?AffectedSOPInstanceUID=1.2.3.4"]
+)
 def test_the_uid_of_a_new_item_may_stand_in_the_address(ups, query):
     item = pushed(1)
     del item["00080018"]

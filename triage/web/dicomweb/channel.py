@@ -99,7 +99,9 @@ class NotificationChannel:
                 task.cancel()
             for result in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(result, Exception):
-                    _log.error("notifications failed", action="notifications_failed", exc_info=result)
+                    _log.error(
+                        "notifications failed", action="notifications_failed", exc_info=result
+                    )
             await self._hand_back()
             await self._close()
 

@@ -19,7 +19,8 @@ from pydicom.tag import Tag
 from triage.web.dicomweb.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence as OrderedValues
+    from collections.abc import Iterable
+    from collections.abc import Sequence as OrderedValues
 
     from pydicom.tag import BaseTag
 

@@ -170,7 +170,9 @@ _GENERAL: Final[Mapping[int, HttpAnswer]] = {
     dimse.MISSING_ATTRIBUTE_VALUE: HttpAnswer(400, "An attribute is empty that needs a value."),
     dimse.NO_SUCH_ACTION: HttpAnswer(400, "This is nothing that can be done to a work item."),
     dimse.WRONG_ACTION: HttpAnswer(400, "This is nothing that can be done to a work item."),
-    dimse.RESOURCE_LIMITATION: HttpAnswer(503, "This is more than the service takes at the moment."),
+    dimse.RESOURCE_LIMITATION: HttpAnswer(
+        503, "This is more than the service takes at the moment."
+    ),
     dimse.OUT_OF_RESOURCES: HttpAnswer(503, "The list cannot be had at the moment; try again."),
 }
 _FAILURE = HttpAnswer(_INTERNAL_ERROR, "The request failed for a reason of the service's own.")

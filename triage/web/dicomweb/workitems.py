@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from triage.ups.service import Answer, StepService
     from triage.web.dicomweb.query import Search
 
-_NO_FUZZY = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
+_NO_FUZZY = (
+    "The fuzzymatching parameter is not supported. Only literal matching has been performed."
+)
 _MORE = "There are additional results that can be requested."
 _UNSUPPORTED_KEYS = "Requested optional Attributes are not supported."
 _IGNORED = "A parameter that is no attribute of a work item was ignored."
