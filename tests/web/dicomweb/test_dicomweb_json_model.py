@@ -87,9 +87,9 @@ def test_attributes_go_out_ascending_and_empty_ones_without_value():
 
 
 def test_the_lock_of_a_claimed_item_is_never_told():
-    item = Dataset()
-    item.TransactionUID = "1.2.3"
-    item.ReferencedRequestSequence = [item.copy()]
+    inner, item = Dataset(), Dataset()
+    inner.TransactionUID = item.TransactionUID = "1.2.3"
+    item.ReferencedRequestSequence = [inner]
     assert b"1.2.3" not in encode([item]) + encode_one(item)
 
 
@@ -213,19 +213,17 @@ SCALARS = st.one_of(
     st.sampled_from(("SCHEDULED", "1.2.3", "20240506", "20240506120000+0100", "00100010")),
     st.fixed_dictionaries({}, optional={"Alphabetic": st.text(max_size=12), "Phonetic": st.none()}),
 )
-OBJECTS = st.recursive(
-    st.dictionaries(
-        TAGS,
-        st.fixed_dictionaries({"vr": VRS}, optional={"Value": st.lists(SCALARS, max_size=3)}),
-        max_size=4,
-    ),
-    lambda inner: st.dictionaries(
-        TAGS,
-        st.fixed_dictionaries({"vr": VRS, "Value": st.lists(inner, max_size=3)}),
-        max_size=4,
-    ),
-    max_leaves=12,
-)
+
+
+def objects(values):
+    """Return what looks like data sets with these values."""
+    attributes = st.fixed_dictionaries(
+        {"vr": VRS}, optional={"Value": st.lists(values, max_size=3)}
+    )
+    return st.dictionaries(TAGS, attributes, max_size=4)
+
+
+OBJECTS = objects(SCALARS | objects(SCALARS | objects(SCALARS)))
 
 
 @given(OBJECTS)

@@ -223,6 +223,20 @@ def test_nobody_listens_in_the_place_of_a_dimse_peer(ups_of_peer):
         assert states(websocket, 1) == [(uid, "SCHEDULED")]
 
 
+def test_a_subscriber_whose_user_is_disabled_hears_no_more(morning, ups, monkeypatch):
+    monkeypatch.setattr("triage.web.dicomweb.channel._WELCOME_SECONDS", 0.05)
+    uid = ups.create()
+    ups.subscribe(uid, "READER7").raise_for_status()
+    with ups.listen("READER7") as websocket:
+        hear(websocket)
+        assert morning.store.set_user_disabled("viewer", disabled=True)
+        with pytest.raises(ConnectionClosed):
+            websocket.recv(timeout=20)
+    with pytest.raises(InvalidStatus) as refused, ups.listen("READER7"):
+        pass
+    assert refused.value.response.status_code == 403
+
+
 def test_a_title_that_is_none_is_refused(ups):
     for title in ("%5C", "TOO-LONG-A-TITLE-IT-IS", "%20"):
         with pytest.raises(InvalidStatus) as refused, ups.listen(title):

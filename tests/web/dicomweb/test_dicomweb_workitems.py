@@ -8,6 +8,8 @@ import socket
 import pytest
 
 from tests.web.dicomweb.items import DICOM_JSON, attribute, performed, pushed, value
+from triage.values import UserRole
+from triage.web.access.tokens import new_token, token_hash
 from triage.web.dicomweb import requests as payloads
 from triage.web.dicomweb.requests import MAXIMUM_PAYLOAD_BYTES
 
@@ -280,3 +282,36 @@ def test_a_refusal_and_a_warning_hold_nothing_of_a_patient(ups):
     answer = ups.send("POST", "/workitems", item)
     assert answer.status_code == 400
     assert "Quixworth" not in answer.text + str(answer.headers)
+
+
+def test_nobody_reads_or_changes_the_list_without_a_log_in(morning, ups):
+    uid = ups.create()
+    for method, path in (
+        ("GET", "/workitems"),
+        ("GET", f"/workitems/{uid}"),
+        ("POST", f"/workitems/{uid}/cancelrequest"),
+        ("POST", f"/workitems/{uid}/subscribers/READER7"),
+    ):
+        answer = ups.send(method, path, Authorization="Bearer nonsense")
+        assert answer.status_code == 401, path
+        assert "Bearer" in answer.headers["WWW-Authenticate"]
+        assert answer.json()["error"]
+    assert value(ups.retrieve(uid), "00741000") == "SCHEDULED"
+
+
+def test_a_machine_that_may_only_operate_does_not_change_the_list(morning, ups):
+    uid = ups.create()
+    text = new_token()
+    morning.store.add_user("watchdog", (UserRole.OPERATOR,), "")
+    morning.store.set_user_token("watchdog", token_hash(text))
+    operator = {"Authorization": f"Bearer {text}"}
+    assert ups.get(headers=operator).status_code == 200
+    answer = ups.send("POST", f"/workitems/{uid}/cancelrequest", **operator)
+    assert answer.status_code == 403
+    assert "reader" in answer.json()["error"]
+
+
+def test_a_change_is_recorded_in_the_name_of_who_asked(morning, ups):
+    uid = ups.create()
+    ups.claim(uid)
+    assert morning.store.step(uid).claimed_by == "viewer"

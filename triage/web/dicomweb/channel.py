@@ -26,7 +26,7 @@ from triage.store import Channel
 from triage.worklist.ups import UPS_PUSH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.websockets import WebSocket
 
@@ -44,6 +44,7 @@ _MOST_UNCONFIRMED = 1_000  # reports that one connection may hold
 _IDLE_SECONDS = 5.0
 _SETTLE_SECONDS = 0.1  # commits come in bursts; the outbox is looked at once per burst
 _TROUBLE_SECONDS = 2.0
+_WELCOME_SECONDS = 60.0  # how often a subscriber's right to listen is looked at again
 _MESSAGE_IDS = 0xFFFF
 _RESPONDED_TO = "00000120"  # Message ID Being Responded To
 
@@ -62,6 +63,7 @@ class NotificationChannel:
         title: AE title of the subscriber.
         store: The outbox of event reports.
         feed: Tells that something has been committed.
+        is_welcome: Whether the subscriber may still listen: its user may be disabled meanwhile.
         monotonic: Seconds of a clock that never goes back.
     """
 
@@ -71,6 +73,7 @@ class NotificationChannel:
         title: str,
         store: Store,
         feed: ChangeFeed,
+        is_welcome: Callable[[], Awaitable[bool]],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.title = title
@@ -78,6 +81,7 @@ class NotificationChannel:
         self._websocket = websocket
         self._store = store
         self._feed = feed
+        self._is_welcome = is_welcome
         self._monotonic = monotonic
         self._owner = owner_name("web")
         self._claimed: deque[ClaimedEvent] = deque()
@@ -90,7 +94,7 @@ class NotificationChannel:
         """Send until the subscriber leaves, stops reading, is replaced, or we are to stop."""
         tasks = {
             asyncio.create_task(work)
-            for work in (self._listen(), self._send(), self._replaced.wait())
+            for work in (self._listen(), self._send(), self._watch(), self._replaced.wait())
         }
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -119,6 +123,12 @@ class NotificationChannel:
             answered = message_responded_to(message.get("text") or "")
             if answered in self._sent:
                 self._acknowledged.append(answered)
+
+    async def _watch(self) -> None:
+        """Return when the subscriber may no longer listen."""
+        while await self._is_welcome():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._replaced.wait(), _WELCOME_SECONDS)
 
     async def _send(self) -> None:
         """Send what waits in the outbox until we are to stop, or the subscriber takes no more."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from triage.log import get_logger
 from triage.store import Channel
 from triage.web.dicomweb.channel import NotificationChannel
 from triage.web.dicomweb.errors import RequestError
+from triage.web.dicomweb.requester import may_listen
 from triage.web.dicomweb.requests import ae_title
 from triage.web.dicomweb.subscriptions import channel_of
 from triage.web.site import site_of
@@ -67,7 +69,8 @@ async def open_notifications(websocket: WebSocket) -> None:
         await websocket.close(_TRY_AGAIN_LATER)
         return
     await websocket.accept()
-    channel = NotificationChannel(websocket, title, site.store, site.feed)
+    welcome = partial(may_listen, websocket)
+    channel = NotificationChannel(websocket, title, site.store, site.feed, welcome)
     await channels.enter(channel)
     _log.info("notifications opened", action="notifications_opened", peer=title)
     try:

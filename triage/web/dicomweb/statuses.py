@@ -196,5 +196,5 @@ def answer_of(
     found = found or _TABLE.get(transaction, {}).get(status) or _GENERAL.get(status)
     if found is not None:
         return found
-    done = status == dimse.SUCCESS or status & _CLASS == _WARNING_CLASS
+    done = dimse.was_done(status) or status & _CLASS == _WARNING_CLASS
     return HttpAnswer(_SUCCESS[transaction]) if done else _FAILURE
