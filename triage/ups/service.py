@@ -163,13 +163,17 @@ class StepService:
         wanted = tuple(tags)
         return Answer(statuses.SUCCESS, select(item, wanted) if wanted else item, "", work_item_uid)
 
-    def search(self, query: Dataset, *, limit: int | None = None, offset: int = 0) -> Found:
+    def search(
+        self, query: Dataset, *, limit: int | None = None, offset: int = 0, whole: bool = False
+    ) -> Found:
         """Look for work items (C-FIND, CC.2.8; GET /workitems).
 
         Args:
             query: Matching and return keys. No key at all asks for everything.
             limit: At most so many; None for all.
             offset: So many matches are left out first.
+            whole: Answer with all attributes, not only with those that the query names; still
+                without Input Information unless it names that.
 
         Raises:
             PermanentError: The query cannot be understood; raised at once or, of a value that
@@ -183,7 +187,8 @@ class StepService:
         status = statuses.PENDING_WITH_UNSUPPORTED_KEYS if unsupported else statuses.PENDING
         every = _chained(first, items)
         stop = None if limit is None else offset + limit
-        return Found(status, (answer(query, item) for item in islice(every, offset, stop)))
+        some = islice(every, offset, stop)
+        return Found(status, some if whole else (answer(query, item) for item in some))
 
     def update(
         self, work_item_uid: str, modifications: Dataset, transaction_uid: str, by: str

@@ -16,7 +16,10 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import access, api, feedback, films, health, pages, reading
+from triage.ups.service import StepService
+from triage.web import access, api, dicomweb, feedback, films, health, pages, reading
+from triage.web.dicomweb.notifications import Channels
+from triage.web.dicomweb.routes import ROUTES as DICOMWEB_ROUTES
 from triage.web.events import ChangeFeed
 from triage.web.site import Site
 
@@ -57,6 +60,7 @@ _ROUTES = (
     Route("/health/live", health.live),
     Route("/health/ready", health.ready),
     Route("/metrics", health.metrics),
+    *DICOMWEB_ROUTES,
 )
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -80,6 +84,8 @@ _TITLES: Mapping[int, str] = {
     429: "Wait a moment",
     503: "Not available at the moment",
 }
+# Whoever asks here wants JSON, also of what is wrong.
+_FOR_MACHINES = ("/api/", f"{dicomweb.PREFIX}/")
 # What Starlette says of its own accord, as a sentence for a person.
 _SENTENCES: Mapping[str, str] = {
     "Not Found": "There is nothing at this address.",
@@ -122,9 +128,11 @@ def create_app(
     app.state.site = site
     app.state.gate = gate
     app.state.views = films.Views(settings)
+    app.state.steps = StepService(store, settings)
+    app.state.channels = Channels()
     app.state.templates = pages.make_templates()
     app.state.list_fragment = pages.ListFragment(site, app.state.templates)
-    app.state.registry = health.make_registry(site)
+    app.state.registry = health.make_registry(site, app.state.channels.__len__)
     return app
 
 
@@ -187,7 +195,7 @@ def _plain(
     request: Request, status: int, sentence: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     sentence = sentence[:1].upper() + sentence[1:]
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith(_FOR_MACHINES):
         return JSONResponse({"error": sentence}, status, headers)
     title = _TITLES.get(status, "Something is wrong")
     template = request.app.state.templates.get_template("plain.html")

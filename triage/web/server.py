@@ -16,6 +16,7 @@ from triage.presence import last_signs
 from triage.store import Store, utc_now
 from triage.web.algorithm import read_algorithm
 from triage.web.app import create_app
+from triage.web.dicomweb.channel import LARGEST_FRAME_BYTES, PING_SECONDS
 from triage.web.tls import page_context
 
 if TYPE_CHECKING:
@@ -142,7 +143,12 @@ def _config(app: Starlette, certificate: ssl.SSLContext | None) -> uvicorn.Confi
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
-        ws="none",
+        # Event reports of the reading list go out so; see triage.web.dicomweb.channel.
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
     )
     config.load()
     config.ssl = certificate  # uvicorn makes one of its own only from the names of files
