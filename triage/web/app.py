@@ -16,9 +16,13 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import api, health, pages
+from triage.web import api, health, operating, pages, verbs
 from triage.web.events import ChangeFeed
+from triage.web.listing import pages as listing
+from triage.web.listing.readings import ListReadings
+from triage.web.render import make_templates, render
 from triage.web.site import Site
+from triage.web.strings import STRINGS, say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -33,13 +37,18 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent / "static"
 _ROUTES = (
-    Route("/", pages.worklist),
-    Route("/fragment", pages.worklist_fragment),
+    Route("/", listing.worklist),
+    Route("/list", listing.changed_lines),
     Route("/events", pages.events),
+    Route("/operator", operating.operator),
+    Route("/operator/fragment", operating.operator_fragment),
+    Route("/operator/brake", operating.brake, methods=["POST"]),
     Route("/studies/{work_item_uid}", pages.study),
     Route("/studies/{work_item_uid}/fragment", pages.study_fragment),
+    Route("/studies/{work_item_uid}/view", pages.study_in_hand),
     Route("/studies/{work_item_uid}/thumbnail", pages.thumbnail),
     Route("/studies/{work_item_uid}/thumbnails/{number:int}", pages.thumbnail),
+    Route("/studies/{work_item_uid}/{verb}", verbs.act, methods=["POST"]),
     Route("/api/worklist", api.worklist),
     Route("/api/studies/{work_item_uid}", api.study),
     Route("/health/live", health.live),
@@ -58,15 +67,10 @@ _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_TITLES: Mapping[int, str] = {
-    404: "Not found",
-    405: "Not possible",
-    503: "Not available at the moment",
-}
 # What Starlette says of its own accord, as a sentence for a person.
 _SENTENCES: Mapping[str, str] = {
-    "Not Found": "There is nothing at this address.",
-    "Method Not Allowed": "This address can only be read.",
+    "Not Found": say("error.nothing-here"),
+    "Method Not Allowed": say("error.read-only"),
 }
 
 
@@ -99,8 +103,8 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.site = site
-    app.state.templates = pages.make_templates()
-    app.state.list_fragment = pages.ListFragment(site, app.state.templates)
+    app.state.templates = make_templates()
+    app.state.readings = ListReadings(site)
     app.state.registry = health.make_registry(site)
     return app
 
@@ -149,16 +153,18 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, _error: Exception) -> Response:
-    sentence = "The service met a fault of its own; it is in the log. Read from the PACS meanwhile."
-    return _plain(request, 500, sentence)
+    return _plain(request, 500, say("error.fault"))
 
 
 def _plain(
     request: Request, status: int, sentence: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     sentence = sentence[:1].upper() + sentence[1:]
-    if request.url.path.startswith("/api/"):
+    asked = request.headers.get("accept", "")
+    if request.url.path.startswith("/api/") or asked.startswith("application/json"):
         return JSONResponse({"error": sentence}, status, headers)
-    title = _TITLES.get(status, "Something is wrong")
-    template = request.app.state.templates.get_template("plain.html")
-    return HTMLResponse(template.render(title=title, sentence=sentence), status, headers)
+    key = f"error.title.{status}"
+    title = say(key if key in STRINGS else "error.title")
+    return HTMLResponse(
+        render(request, "plain.html", title=title, sentence=sentence), status, headers
+    )
