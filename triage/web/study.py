@@ -197,7 +197,8 @@ def _events(record: StudyRecord) -> Iterator[Event]:
             what = say("event.stored", destination=delivery.destination)
             yield Event(delivery.stored_at, what)
     yield from map(_moved, record.priority_changes)
-    yield from map(_stepped, record.step_changes)
+    # That a new item waits to be read goes without saying.
+    yield from (_stepped(one) for one in record.step_changes if one.state_before is not None)
 
 
 def _moved(change: PriorityChange) -> Event:
