@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shutil
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -30,8 +31,11 @@ from triage.values import (
     Outcome,
     ReadingClass,
     Score,
+    UserRole,
 )
+from tests.web.pages import ARGUMENTS
 from triage.web import Algorithm
+from triage.web.access.tokens import new_token, token_hash
 from triage.web.server import run
 
 if TYPE_CHECKING:
@@ -254,3 +258,56 @@ def serve(morning):
     yield start
     for each in running:
         each.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def log_in(morning):
+    """Return a function that returns the cookie of a user who has just logged in."""
+
+    def open_session(name: str, *roles: UserRole) -> dict[str, str]:
+        morning.store.add_user(name, roles or (UserRole.READER,), "")
+        token = new_token()
+        kept = timedelta(hours=8)
+        assert morning.store.open_session(token_hash(token), name, idle=kept, longest=kept)
+        return {"name": "triage-session", "value": token}
+
+    return open_session
+
+
+@pytest.fixture
+def open_page(browser, log_in):
+    """Return a function that opens an address; what the page complains about fails the test.
+
+    With `user` it is opened by a reader of that name who has logged in, or by one with `roles`.
+    """
+    contexts = []
+    complaints: list[str] = []
+
+    def open_address(url: str, *, user: str = "", roles: tuple[UserRole, ...] = (), **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        if user:
+            context.add_cookies([{**log_in(user, *roles), "url": url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.goto(url)
+        return page
+
+    yield open_address
+    for context in contexts:
+        context.close()
+    assert [one for one in complaints if "ERR_CONNECTION_REFUSED" not in one] == []
