@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from triage.store.database import Watcher, utc_now
+from triage.store.list_records import (
+    EVERYTHING,
+    NewStep,
+    OrderedStudies,
+    OrderWord,
+    Position,
+    Selection,
+    StepChange,
+    StepRecord,
+    StepStateChange,
+    StepSubject,
+    Window,
+)
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -23,22 +36,33 @@ from triage.store.records import (
 from triage.store.store import Store
 
 __all__ = [
+    "EVERYTHING",
     "Arrival",
     "ClaimedDelivery",
     "ClaimedImage",
     "DecisionRecord",
     "DeliveryRecord",
     "InstanceRecord",
+    "NewStep",
+    "OrderWord",
+    "OrderedStudies",
     "Placement",
+    "Position",
     "PriorityChange",
     "QueueCounts",
     "Receipt",
     "ReportRecord",
+    "Selection",
     "StandingDecision",
+    "StepChange",
+    "StepRecord",
+    "StepStateChange",
+    "StepSubject",
     "Store",
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
     "Watcher",
+    "Window",
     "utc_now",
 ]
