@@ -303,7 +303,9 @@ def open_page(browser, log_in):
             context.add_cookies([{**log_in(user, *roles), "url": url}])
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on(
+            "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+        )
         page.goto(url)
         return page
 

@@ -17,7 +17,9 @@ expect = playwright.expect
 OPERATOR = {"user": "otto", "roles": (UserRole.OPERATOR,)}
 
 
-def test_the_page_tells_queues_gates_models_and_what_went_wrong(morning, serve, open_page, algorithm):
+def test_the_page_tells_queues_gates_models_and_what_went_wrong(
+    morning, serve, open_page, algorithm
+):
     morning.study_with(Outcome.ABNORMAL)
     morning.receive()
     morning.analyse(0.0, passed=False, reason="the image is blurred")

@@ -43,7 +43,10 @@ def test_only_the_lines_that_changed_travel_and_the_others_stay_the_same_element
     newest = morning.study_with(Outcome.ABNORMAL)
     expect(row_of(page, morning, newest)).to_contain_text("Suspected abnormal")
     assert shown(page)[0] == work_item(morning, newest)
-    assert page.evaluate("[...document.querySelectorAll('tr.study')].filter((r) => r.kept).length") == 6
+    assert (
+        page.evaluate("[...document.querySelectorAll('tr.study')].filter((r) => r.kept).length")
+        == 6
+    )
     lines = [line for answer in told for line in answer.json()["altered"] if line.startswith("w-")]
     assert set(lines) == {f"w-{work_item(morning, newest)}"}
 
@@ -83,7 +86,9 @@ def test_the_text_finds_a_study_by_name_id_or_accession_number(morning, serve, o
     page = open_page(serve().url)
     page.keyboard.press("/")
     facts = morning.store.study(studies["abnormal"]).entry
-    page.keyboard.type({"P0003": facts.patient_id, "a00003": facts.accession_number.lower()}.get(text, text))
+    page.keyboard.type(
+        {"P0003": facts.patient_id, "a00003": facts.accession_number.lower()}.get(text, text)
+    )
     expect(page.locator(ROWS)).to_have_count(2)
     assert shown(page)[1] == work_item(morning, studies["abnormal"])
 
@@ -194,9 +199,7 @@ def test_a_study_that_a_reader_opens_is_marked_for_all_and_can_be_released(
     assert not morning.store.study(studies["routine"]).entry.opened
 
 
-def test_a_verdict_on_a_decision_that_stands_no_more_is_refused_in_words(
-    morning, serve, open_page
-):
+def test_a_verdict_on_a_decision_that_stands_no_more_is_refused_in_words(morning, serve, open_page):
     study = morning.study_with(Outcome.ABNORMAL)
     page = open_page(serve().url, user="anna")
     take_in_hand(page, morning, study)
@@ -233,10 +236,16 @@ def test_the_larger_view_follows_the_focus_and_the_pointer(morning, serve, open_
 
 def test_other_studies_of_the_patient_stand_beside_the_film(morning, serve, open_page):
     morning.study_with(
-        Outcome.LIKELY_NORMAL, patient_id="SAME", study_date="20240105", study_description="Old film"
+        Outcome.LIKELY_NORMAL,
+        patient_id="SAME",
+        study_date="20240105",
+        study_description="Old film",
     )
     morning.study_with(
-        Outcome.LIKELY_NORMAL, patient_id="SAME", study_date="20200105", patient_birth_date="20010101"
+        Outcome.LIKELY_NORMAL,
+        patient_id="SAME",
+        study_date="20200105",
+        patient_birth_date="20010101",
     )
     morning.study_with(Outcome.LIKELY_NORMAL, patient_id="OTHER", study_description="Not this one")
     morning.study_with(Outcome.ABNORMAL, patient_id="SAME")

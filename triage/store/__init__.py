@@ -16,6 +16,7 @@ from triage.store.list_records import (
     StepSubject,
     Window,
 )
+from triage.store.overview import FailingDelivery, GateCount, GateCounts, SetAsideImage
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -42,6 +43,9 @@ __all__ = [
     "ClaimedImage",
     "DecisionRecord",
     "DeliveryRecord",
+    "FailingDelivery",
+    "GateCount",
+    "GateCounts",
     "InstanceRecord",
     "NewStep",
     "OrderWord",
@@ -53,6 +57,8 @@ __all__ = [
     "Receipt",
     "ReportRecord",
     "Selection",
+    "SetAsideImage",
+    "SetAsideImage",
     "StandingDecision",
     "StepChange",
     "StepRecord",

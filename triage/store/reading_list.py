@@ -17,7 +17,7 @@ from triage.store.schema import OPEN, work_items
 from triage.values import RankedEntry, ReadingClass, class_after_cap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Up to so many matches of an index are sorted in memory; of more, the order itself is walked.
 _FEW = 2_000
+# Up to so many positions are counted one by one: each takes some ten statements.
+_COUNTED = 20
 
 
 class ReadingListVerbs(Database):
@@ -210,12 +212,20 @@ def _ended(connection: Connection, chosen: Selection, limit: int) -> list[str]:
 
 def _numbers(
     connection: Connection, reading: Reading, places: list[Position], *, whole: bool
-) -> Iterable[int]:
-    """Return the positions of lines on the whole list, by counting from each to the next."""
+) -> Sequence[int]:
+    """Return the positions of lines on the whole list.
+
+    A few are found by counting from each to the next; many, by walking the order to the last.
+    """
     if not places:
         return ()
     first = 1 + count_from(connection, reading, None, places[0])
     if whole:
         return range(first, first + len(places))
-    steps = (count_from(connection, reading, one, other) for one, other in pairwise(places))
-    return accumulate(steps, initial=first)
+    if len(places) <= _COUNTED:
+        steps = [count_from(connection, reading, one, other) for one, other in pairwise(places)]
+        return list(accumulate(steps, initial=first))
+    last = 1 + count_from(connection, reading, None, places[-1])
+    walked = keys_after(connection, reading, None, last, _wanted(EVERYTHING))
+    numbers = {place.work_item_uid: number for number, place in enumerate(walked, start=1)}
+    return [numbers[place.work_item_uid] for place in places]

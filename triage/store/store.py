@@ -10,6 +10,7 @@ from triage.store.database import utc_now
 from triage.store.history import HistoryVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
+from triage.store.overview import OverviewVerbs
 from triage.store.reading_list import ReadingListVerbs
 from triage.store.studies import StudyVerbs
 from triage.store.work_items import WorkItemVerbs
@@ -28,6 +29,7 @@ class Store(
     HistoryVerbs,
     ImageVerbs,
     OutboxVerbs,
+    OverviewVerbs,
     ReadingListVerbs,
     StudyVerbs,
     WorkItemVerbs,

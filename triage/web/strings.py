@@ -186,8 +186,8 @@ _STUDY = {
     "study.ended": "Study that is off the list",
     "study.place": "Study {position} of {total}",
     "study.neighbours": "Neighbours on the list",
-    "study.previous": "‹ previous",
-    "study.next": "next ›",
+    "study.previous": "previous",
+    "study.next": "next",
     "study.summary": "Summary",
     "study.hidden": "Patient hidden",
     "study.waiting": "Waiting",
@@ -361,7 +361,17 @@ _SCRIPT = {
     "script.failed": "That did not reach the service: try again.",
 }
 STRINGS: Mapping[str, str] = MappingProxyType(
-    _PAGE | _LIST | _FILTERS | _VIEWER | _VERBS | _KEYS | _STUDY | _HISTORY | _OPERATOR | _REFUSALS | _SCRIPT
+    _PAGE
+    | _LIST
+    | _FILTERS
+    | _VIEWER
+    | _VERBS
+    | _KEYS
+    | _STUDY
+    | _HISTORY
+    | _OPERATOR
+    | _REFUSALS
+    | _SCRIPT
 )
 
 
@@ -383,4 +393,6 @@ def say(key: str, **facts: object) -> str:
 def strings_for_scripts() -> dict[str, str]:
     """Return what the scripts say, by the keys that they know."""
     prefix = "script."
-    return {key.removeprefix(prefix): text for key, text in STRINGS.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): text for key, text in STRINGS.items() if key.startswith(prefix)
+    }

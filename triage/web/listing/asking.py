@@ -75,7 +75,9 @@ def read_query(asked: Mapping[str, object]) -> ListQuery:
 
 def _classes(value: object) -> frozenset[ReadingClass]:
     known = {int(member) for member in ReadingClass}
-    if not isinstance(value, list) or not all(number in known for number in value):
+    if not isinstance(value, list) or not all(
+        isinstance(number, int) and number in known for number in value
+    ):
         raise PermanentError("the list was asked for a class that there is not; reload the page")
     return frozenset(map(ReadingClass, value))
 

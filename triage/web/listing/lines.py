@@ -66,9 +66,7 @@ class StudyLine:
 Line = Heading | StudyLine
 
 
-def lines_of(
-    window: ListWindow, query: ListQuery, feedback: Mapping[str, str]
-) -> tuple[Line, ...]:
+def lines_of(window: ListWindow, query: ListQuery, feedback: Mapping[str, str]) -> tuple[Line, ...]:
     """Lay out a window.
 
     Args:
