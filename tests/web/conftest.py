@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from PIL import Image
+from triage.web.access.tokens import new_token, token_hash
 
+from tests.web.pages import ARGUMENTS
 from triage.settings import DecisionSettings, Settings, WebSettings, WorklistSettings
 from triage.store import Placement, ReportRecord, Store, StoredFile
 from triage.values import (
@@ -33,9 +35,7 @@ from triage.values import (
     Score,
     UserRole,
 )
-from tests.web.pages import ARGUMENTS
 from triage.web import Algorithm
-from triage.web.access.tokens import new_token, token_hash
 from triage.web.server import run
 
 if TYPE_CHECKING:

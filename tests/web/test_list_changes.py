@@ -32,7 +32,7 @@ def test_the_steps_lead_from_any_list_to_any_other(before, after):
 @given(KEYS, KEYS)
 def test_every_line_that_is_new_or_shows_something_else_travels_and_no_other(before, after):
     known = {key: ord(key) % 3 for key in before}
-    wanted = {key: 1 for key in after}
+    wanted = dict.fromkeys(after, 1)
     altered = changes(known, wanted).altered
     assert set(altered) == {key for key in wanted if known.get(key) != wanted[key]}
 

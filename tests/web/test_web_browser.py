@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from triage.values import Outcome
-
 from tests.web.pages import ROWS, contrast, focused, luminance, shown, texts_of, work_item
+from triage.values import Outcome
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect

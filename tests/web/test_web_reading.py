@@ -97,7 +97,7 @@ def test_filters_by_waiting_time_and_by_location(morning, serve, open_page):
     studies = mixed_list(morning)
     morning.later(25)
     ward = OrderedStudies(study_instance_uid=studies["routine"])
-    morning.store.set_order(ward, OrderWord(patient_location="Ward 3"), lambda stands: None)
+    morning.store.set_order(ward, OrderWord(patient_location="Ward 3"), lambda _: None)
     page = open_page(serve().url)
     page.get_by_label("Waiting", exact=True).select_option(label="over 30 min")
     expect(page.locator(ROWS)).to_have_count(4)

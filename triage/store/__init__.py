@@ -58,7 +58,6 @@ __all__ = [
     "ReportRecord",
     "Selection",
     "SetAsideImage",
-    "SetAsideImage",
     "StandingDecision",
     "StepChange",
     "StepRecord",
