@@ -20,7 +20,7 @@ SCRIPTS = sorted((WEB / "static").glob("*.js"))
 BUILT = {
     "by.": ("ai", "order", "cap", "brake", "mode", "arrival"),
     "delivery.": [one.value for one in DeliveryState],
-    "done.": ("agree", "disagree", "undo", "claim", "release", "pause", "resume"),
+    "done.": ("pause", "resume"),
     "event.": ("agree", "disagree", "undo"),
     "filter.class.": [str(one.value) for one in ReadingClass],
     "filter.sort.": [one.value for one in Sort],
@@ -36,6 +36,7 @@ BUILT = {
         "resume.confirm",
     ),
     "row.": ("agree", "disagree"),
+    "script.done.": ("agree", "disagree", "undo", "claim", "release"),
     "state.": [one.value for one in StudyState],
     "step.": [one.name.lower() for one in StepState],
     "verb.": ("agree", "disagree", "undo", "claim", "release"),

@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
 
 def retry(settings: Settings, destination: str | None) -> int:
-    """Give reports that were given up a new start, and make waiting ones due now."""
-    names = [one.name for one in settings.destinations]
+    """Give reports and events that were given up a new start, and make waiting ones due now."""
+    names = [one.name for one in (*settings.destinations, *settings.peers)]
     if destination is not None and destination not in names:
         known = ", ".join(names) or "none"
         raise PermanentError(f"there is no destination {destination!r}; configured are: {known}")
+    told = [one.ae_title for one in settings.peers if destination in (None, one.name)]
     with Store.open(settings.state_folder) as store:
         count = store.revive_deliveries(destination)
-    open_console().print(f"{count} deliveries are due now")
+        events = sum(store.revive_events(ae_title) for ae_title in told)
+    console = open_console()
+    console.print(f"{count} deliveries are due now")
+    if settings.peers:
+        console.print(f"{events} events are due now")
     return 0
 
 

@@ -21,6 +21,7 @@ from triage.delivery.storage import Transfer, send
 from triage.log import get_logger
 from triage.owners import owner_name
 from triage.store import Store
+from triage.ups.events import event_lanes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,10 @@ def run(
         ready: Called once when every lane runs.
     """
     with Store.open(settings.state_folder) as store:
-        lanes = [Lane(settings, place, store, stop) for place in settings.destinations]
+        lanes = [
+            *(Lane(settings, place, store, stop) for place in settings.destinations),
+            *event_lanes(settings, store, stop),
+        ]
         threads = [threading.Thread(target=lane.run, name=lane.name) for lane in lanes]
         for thread in threads:
             thread.start()

@@ -35,11 +35,22 @@ from triage.store.records import (
     StudySnapshot,
 )
 from triage.store.store import Store
+from triage.store.ups_records import (
+    Candidate,
+    Channel,
+    ClaimedEvent,
+    StepEvent,
+    StepLine,
+    StepWatcher,
+)
 
 __all__ = [
     "EVERYTHING",
     "Arrival",
+    "Candidate",
+    "Channel",
     "ClaimedDelivery",
+    "ClaimedEvent",
     "ClaimedImage",
     "DecisionRecord",
     "DeliveryRecord",
@@ -60,9 +71,12 @@ __all__ = [
     "SetAsideImage",
     "StandingDecision",
     "StepChange",
+    "StepEvent",
+    "StepLine",
     "StepRecord",
     "StepStateChange",
     "StepSubject",
+    "StepWatcher",
     "Store",
     "StoredFile",
     "StudyRecord",

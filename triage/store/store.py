@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
+from triage.store.event_outbox import EventVerbs
 from triage.store.history import HistoryVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
 from triage.store.overview import OverviewVerbs
 from triage.store.reading_list import ReadingListVerbs
 from triage.store.studies import StudyVerbs
+from triage.store.ups import StepVerbs
 from triage.store.work_items import WorkItemVerbs
 
 if TYPE_CHECKING:
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 class Store(
     AgreementVerbs,
     BrakeVerbs,
+    EventVerbs,
     HistoryVerbs,
     ImageVerbs,
     OutboxVerbs,
     OverviewVerbs,
     ReadingListVerbs,
+    StepVerbs,
     StudyVerbs,
     WorkItemVerbs,
 ):

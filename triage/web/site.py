@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from triage.store import Selection, StudyRecord
+from triage.ups import StepService
 from triage.web.access.who import access_facts
 from triage.web.view import row_view
 from triage.worklist.words import cap_words
@@ -59,6 +60,11 @@ class Site:
     feed: ChangeFeed
     algorithm: Algorithm | None
     silent_roles: Callable[[], Sequence[str]]
+
+    @property
+    def steps(self) -> StepService:
+        """The work items and their states, by the same rules as over DICOM."""
+        return StepService(self.store, self.settings)
 
     @property
     def show_patient(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a reader can do with a study: agree, disagree, take that back, open it, release it."""
+"""What a reader can do with a study, and opening and releasing it; verdicts are in feedback.py."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from triage.store import StepChange
+from triage.log import get_logger
+from triage.ups import statuses
 from triage.values import StepState, UserRole, Verdict
-from triage.web.access import form_of, require
+from triage.web.access import require
 from triage.web.site import site_of
 from triage.web.strings import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from starlette.requests import Request
 
     from triage.store import StudyRecord
-    from triage.values import WorklistEntry
+    from triage.ups import Answer, StepService
     from triage.web.access import AccessFacts
-    from triage.web.site import Site
+
+_log = get_logger("web")
 
 
 def verbs_for(access: AccessFacts, record: StudyRecord, verdict: str) -> tuple[str, ...]:
@@ -49,72 +51,47 @@ def verbs_for(access: AccessFacts, record: StudyRecord, verdict: str) -> tuple[s
     return tuple(verbs)
 
 
-async def act(request: Request) -> Response:
-    """Do what a reader asks for; a sentence says what came of it."""
+async def claim(request: Request) -> Response:
+    """Open a study for reading: the reader claims its work item."""
+    return await _step(request, _claim)
+
+
+async def release(request: Request) -> Response:
+    """Give back a study that the reader has opened."""
+    return await _step(request, _release)
+
+
+async def _step(request: Request, change: Callable[[StepService, str, str], Answer]) -> Response:
     reader = require(request, UserRole.READER).name
-    verb = _VERBS.get(request.path_params["verb"])
-    if verb is None:
-        raise HTTPException(404, say("error.nothing-here"))
     uid = request.path_params["work_item_uid"]
-    refusal = await run_in_threadpool(_do, site_of(request), uid, verb, form_of(request), reader)
-    if refusal:
-        raise HTTPException(409, refusal)
-    if "application/json" in request.headers.get("accept", ""):
-        return JSONResponse({"said": say(f"done.{request.path_params['verb']}")})
-    return RedirectResponse(f"/studies/{uid}", 303)
-
-
-def _do(site: Site, uid: str, verb: Verb, form: Mapping[str, str], reader: str) -> str:
-    entry = site.store.worklist_entry(uid)
-    if entry is None:
+    site = site_of(request)
+    answer = await run_in_threadpool(change, site.steps, uid, reader)
+    if answer.status == statuses.UNKNOWN_WORK_ITEM:
         raise HTTPException(404, say("error.not-listed"))
-    return verb(site, entry, form, reader)
+    if answer.status != statuses.SUCCESS:
+        entry = await run_in_threadpool(site.store.worklist_entry, uid)
+        raise HTTPException(409, _refusal(answer.status, entry.claimed_by if entry else ""))
+    _log.info("work item", action=f"page_{change.__name__[1:]}", work_item=uid, user=reader)
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(f"/studies/{uid}", 303)
+    return JSONResponse({})
 
 
-def _give(verdict: Verdict) -> Verb:
-    """Return the verb that records a verdict on the decision that the reader has seen."""
-
-    def give(site: Site, entry: WorklistEntry, form: Mapping[str, str], reader: str) -> str:
-        number = form.get("decision", "")
-        if not number.isdecimal():
-            return say("refused.no-result")
-        done = site.store.give_feedback(entry.study_instance_uid, reader, verdict, int(number))
-        return "" if done else say("refused.moved-on")
-
-    return give
+def _claim(steps: StepService, uid: str, reader: str) -> Answer:
+    # Nobody ever needs the Transaction UID of a claim on our own page: releasing and reading
+    # it go by the reader's name.
+    return steps.change_state(uid, StepState.IN_PROGRESS.value, f"2.25.{uuid4().int}", reader)
 
 
-def _undo(site: Site, entry: WorklistEntry, _form: Mapping[str, str], reader: str) -> str:
-    done = site.store.undo_feedback(entry.study_instance_uid, reader)
-    return "" if done else say("refused.nothing-to-undo")
+def _release(steps: StepService, uid: str, reader: str) -> Answer:
+    return steps.release(uid, reader)
 
 
-def _claim(site: Site, entry: WorklistEntry, _form: Mapping[str, str], reader: str) -> str:
-    if entry.step_state.final:
-        return say("refused.ended")
-    if entry.step_state is StepState.IN_PROGRESS:
-        return say("refused.claimed", reader=entry.claimed_by)
-    change = StepChange(reader, state=StepState.IN_PROGRESS, transaction_uid=f"2.25.{uuid4().int}")
-    return _changed(site, entry, change)
-
-
-def _release(site: Site, entry: WorklistEntry, _form: Mapping[str, str], reader: str) -> str:
-    if entry.step_state is not StepState.IN_PROGRESS or entry.claimed_by != reader:
+def _refusal(status: int, claimed_by: str) -> str:
+    if status == statuses.ALREADY_IN_PROGRESS:
+        return say("refused.claimed", reader=claimed_by)
+    if status in (statuses.NOT_IN_PROGRESS, statuses.WRONG_TRANSACTION_UID):
         return say("refused.not-yours")
-    return _changed(site, entry, StepChange(reader, state=StepState.SCHEDULED))
-
-
-def _changed(site: Site, entry: WorklistEntry, change: StepChange) -> str:
-    done = site.store.change_step(entry.work_item_uid, entry.version, change)
-    return "" if done else say("refused.moved-on")
-
-
-if TYPE_CHECKING:
-    Verb = Callable[[Site, WorklistEntry, Mapping[str, str], str], str]
-_VERBS: Mapping[str, Verb] = {
-    "agree": _give(Verdict.AGREE),
-    "disagree": _give(Verdict.DISAGREE),
-    "undo": _undo,
-    "claim": _claim,
-    "release": _release,
-}
+    if status == statuses.NO_LONGER_UPDATED:
+        return say("refused.ended")
+    return say("refused.moved-on")

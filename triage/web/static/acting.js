@@ -22,7 +22,7 @@ export async function send(form) {
       redirect: "error",
     });
     const told = await answer.json();
-    tell(told.said ?? told.error, !answer.ok);
+    tell(told.error ?? told.said ?? say(`done.${form.dataset.verb}`), !answer.ok);
     return answer.ok;
   } catch {
     tell(say("failed"), true);
