@@ -28,12 +28,9 @@ if TYPE_CHECKING:
 
 # Up to so many matches of an index are sorted in memory; of more, the order itself is walked.
 _FEW = 2_000
-<<<<<<< HEAD
 # Up to so many positions are counted one by one: each takes some ten statements.
 _COUNTED = 20
-=======
 _NO_LIMIT = 2**31 - 1
->>>>>>> a0919267d91967b28de072adbda6fa2e9acae9c0
 
 
 class ReadingListVerbs(Database):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from triage.store import Selection, StudyRecord
-from triage.ups import StepService
+from triage.ups.service import StepService
 from triage.web.access.who import access_facts
 from triage.web.view import row_view
 from triage.worklist.words import cap_words

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from triage.store import StudyRecord
-    from triage.ups import Answer, StepService
+    from triage.ups.service import Answer, StepService
     from triage.web.access import AccessFacts
 
 _log = get_logger("web")
