@@ -248,34 +248,6 @@ class StepService:
                 return answered
         return _crowded(work_item_uid)
 
-    def release(self, work_item_uid: str, by: str) -> Answer:
-        """Give back a work item that a reader has opened on our own page.
-
-        The standard has no way back from IN PROGRESS (CC.2.1.3), so that no DICOM reader can ask
-        for this. A page on which a study is opened by one key must have it; those who follow
-        the item get a State Report.
-
-        Args:
-            work_item_uid: Its SOP Instance UID.
-            by: User name of the reader, who must be the one who has opened it.
-
-        Returns:
-            SUCCESS, or UNKNOWN_WORK_ITEM, NOT_IN_PROGRESS, WRONG_TRANSACTION_UID when another
-            reader has opened it.
-        """
-        for _ in range(_TRIES):
-            line = self._line(work_item_uid)
-            if line is None:
-                return Answer(statuses.UNKNOWN_WORK_ITEM, work_item_uid=work_item_uid)
-            if line.step.state is not StepState.IN_PROGRESS:
-                return Answer(statuses.NOT_IN_PROGRESS, work_item_uid=work_item_uid)
-            if line.step.claimed_by != by:
-                return Answer(statuses.WRONG_TRANSACTION_UID, work_item_uid=work_item_uid)
-            answered = self._move(line, StepState.SCHEDULED, "", by)
-            if answered is not None:
-                return answered
-        return _crowded(work_item_uid)
-
     def request_cancel(self, work_item_uid: str, information: Dataset, by: str) -> Answer:
         """Ask that a work item be cancelled (N-ACTION 2, CC.2.2; POST …/cancelrequest).
 

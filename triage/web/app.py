@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import api, health, operating, pages, verbs
+from triage.web import api, health, operating, pages
 from triage.web.events import ChangeFeed
 from triage.web.listing import pages as listing
 from triage.web.listing.readings import ListReadings
@@ -48,8 +48,6 @@ _ROUTES = (
     Route("/studies/{work_item_uid}/view", pages.study_in_hand),
     Route("/studies/{work_item_uid}/thumbnail", pages.thumbnail),
     Route("/studies/{work_item_uid}/thumbnails/{number:int}", pages.thumbnail),
-    Route("/studies/{work_item_uid}/claim", verbs.claim, methods=["POST"]),
-    Route("/studies/{work_item_uid}/release", verbs.release, methods=["POST"]),
     Route("/api/worklist", api.worklist),
     Route("/api/studies/{work_item_uid}", api.study),
     Route("/health/live", health.live),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from triage.store import Selection, StudyRecord
-from triage.ups.service import StepService
 from triage.web.access.who import access_facts
 from triage.web.view import row_view
 from triage.worklist.words import cap_words
@@ -60,11 +59,6 @@ class Site:
     feed: ChangeFeed
     algorithm: Algorithm | None
     silent_roles: Callable[[], Sequence[str]]
-
-    @property
-    def steps(self) -> StepService:
-        """The work items and their states, by the same rules as over DICOM."""
-        return StepService(self.store, self.settings)
 
     @property
     def show_patient(self) -> bool:

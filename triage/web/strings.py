@@ -143,10 +143,6 @@ _VERBS = {
     "done.resume": "Resumed: {count} studies moved.",
     "done.resume.one": "Resumed: 1 study moved.",
     "refused.no-reason": "Give a reason: it stands in the history.",
-    "refused.claimed": "Another reader has opened this study: {reader}.",
-    "refused.not-yours": "Only who opened a study can release it.",
-    "refused.ended": "This study has been read.",
-    "refused.moved-on": "The study has changed meanwhile: look again.",
 }
 _KEYS = {
     "keys.title": "Keyboard",
