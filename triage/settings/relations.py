@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from triage.settings.sections import Destination, ListenerSettings, Settings
+    from triage.settings.sections import Destination, ListenerSettings, Settings, WebSettings
 
 _TLS_FILES = ("tls_certificate", "tls_private_key", "tls_authorities")
 _PORT_KEYS = frozenset(
@@ -45,6 +45,8 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
         yield from _tls_faults(settings.listener)
     if not known_faults & {*_PORT_KEYS, "web.address", "web.port"}:
         yield from _port_faults(settings)
+    if not any(key.startswith("web.") for key in known_faults):
+        yield from _page_faults(settings.web)
     if not any(key.startswith("destinations") for key in known_faults):
         yield from _twin_faults(settings)
         if not known_faults & _PORT_KEYS:
@@ -99,6 +101,19 @@ def _port_faults(settings: Settings) -> Iterator[Fault]:
     for key, port in _open_ports(settings.listener):
         if port == web.port:
             yield Fault("web.port", f"{port} is the listener's {key} too; choose another")
+
+
+def _page_faults(web: WebSettings) -> Iterator[Fault]:
+    if (web.tls_certificate is None) != (web.tls_private_key is None):
+        missing = "tls_certificate" if web.tls_certificate is None else "tls_private_key"
+        yield Fault(f"web.{missing}", "certificate and key go together; name both PEM files")
+    if web.proxy_user_header and not web.trusted_proxies:
+        yield Fault(
+            "web.proxy_user_header",
+            "anybody could send it: name the proxies that may in trusted_proxies",
+        )
+    if web.proxy_roles_header and not web.proxy_user_header:
+        yield Fault("web.proxy_roles_header", "says nothing without proxy_user_header; set both")
 
 
 def _twin_faults(settings: Settings) -> Iterator[Fault]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
+from triage.store.feedback import FeedbackRecord
 from triage.store.list_records import (
     EVERYTHING,
     NewStep,
@@ -55,6 +57,7 @@ __all__ = [
     "DecisionRecord",
     "DeliveryRecord",
     "FailingDelivery",
+    "FeedbackRecord",
     "GateCount",
     "GateCounts",
     "InstanceRecord",
@@ -68,6 +71,7 @@ __all__ = [
     "Receipt",
     "ReportRecord",
     "Selection",
+    "SessionRecord",
     "SetAsideImage",
     "StandingDecision",
     "StepChange",
@@ -81,6 +85,7 @@ __all__ = [
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
+    "UserRecord",
     "Watcher",
     "Window",
     "utc_now",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from triage.store.access import AccessVerbs
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
 from triage.store.event_outbox import EventVerbs
+from triage.store.feedback import FeedbackVerbs
 from triage.store.history import HistoryVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
 
 
 class Store(
+    AccessVerbs,
     AgreementVerbs,
     BrakeVerbs,
     EventVerbs,
+    FeedbackVerbs,
     HistoryVerbs,
     ImageVerbs,
     OutboxVerbs,

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import api, health, operating, pages
+from triage.web import access, api, feedback, health, operating, pages
 from triage.web.events import ChangeFeed
 from triage.web.listing import pages as listing
 from triage.web.listing.readings import ListReadings
@@ -43,11 +43,17 @@ _ROUTES = (
     Route("/operator", operating.operator),
     Route("/operator/fragment", operating.operator_fragment),
     Route("/operator/brake", operating.brake, methods=["POST"]),
+    Route("/login", access.show, methods=["GET"]),
+    Route("/login", access.log_in, methods=["POST"]),
+    Route("/logout", access.log_out, methods=["POST"]),
     Route("/studies/{work_item_uid}", pages.study),
     Route("/studies/{work_item_uid}/fragment", pages.study_fragment),
     Route("/studies/{work_item_uid}/view", pages.study_in_hand),
     Route("/studies/{work_item_uid}/thumbnail", pages.thumbnail),
     Route("/studies/{work_item_uid}/thumbnails/{number:int}", pages.thumbnail),
+    Route("/studies/{work_item_uid}/agree", feedback.agree, methods=["POST"]),
+    Route("/studies/{work_item_uid}/disagree", feedback.disagree, methods=["POST"]),
+    Route("/studies/{work_item_uid}/undo", feedback.undo, methods=["POST"]),
     Route("/api/worklist", api.worklist),
     Route("/api/studies/{work_item_uid}", api.study),
     Route("/health/live", health.live),
@@ -56,7 +62,7 @@ _ROUTES = (
 )
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none';"
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
         " frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -91,9 +97,13 @@ def create_app(
         silent_roles: Names the processes that should run and give no sign of life.
     """
     site = Site(store, settings, clock, ChangeFeed(store), algorithm, silent_roles)
+    gate = access.Gate(store, settings)
     app = Starlette(
         routes=[*_ROUTES, Mount("/static", StaticFiles(directory=_STATIC))],
-        middleware=[Middleware(GuardedHeaders)],
+        middleware=[
+            Middleware(GuardedHeaders),
+            Middleware(access.AccessControl, gate=gate, answer=_answer),
+        ],
         exception_handlers={
             HTTPException: _refused,
             TriageError: _unavailable,
@@ -104,6 +114,7 @@ def create_app(
     app.state.site = site
     app.state.templates = make_templates()
     app.state.readings = ListReadings(site)
+    app.state.gate = gate
     app.state.registry = health.make_registry(site)
     return app
 
@@ -138,6 +149,13 @@ class GuardedHeaders:
             await send(message)
 
         await self._app(scope, receive, send_guarded if scope["type"] == "http" else send)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Answer what stops a request before it reaches a page."""
+    if isinstance(error, HTTPException):
+        return await _refused(request, error)
+    return await _unavailable(request, error)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -40,6 +40,17 @@ _PAGE = {
     "mode.promote": "suspected abnormal studies are raised",
     "mode.demote": "suspected abnormal studies are raised, likely normal ones lowered",
 }
+_ACCESS = {
+    "access.title": "Log-in",
+    "access.log-in": "Log in",
+    "access.log-out": "Log out",
+    "access.name": "Name",
+    "access.password": "Password",
+    "access.no-users": "No user has been added yet. An administrator does it on this system:",
+    "access.pacs": "Every study stays in the PACS, with or without this page.",
+    "access.read-only": "Only to look at.",
+    "access.read-only.what": "Nobody can log in yet; an administrator adds the first user:",
+}
 _LIST = {
     "list.studies": "studies",
     "list.studies.one": "study",
