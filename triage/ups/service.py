@@ -248,6 +248,36 @@ class StepService:
                 return answered
         return _crowded(work_item_uid)
 
+    def give_back(self, work_item_uid: str, by: str) -> Answer:
+        """Take a claim back, so that others can read the study; for our own page alone.
+
+        DICOM knows no way back from IN PROGRESS: a reading workstation completes or cancels.
+        On the page a reader opens a study by mistake, or is called away, and a study that stays
+        claimed for ever would be read by nobody. Subscribers are told of the state.
+
+        Args:
+            work_item_uid: Its SOP Instance UID.
+            by: The reader, who must be the one that claimed it.
+
+        Returns:
+            SUCCESS, UNKNOWN_WORK_ITEM, NOT_IN_PROGRESS, or WRONG_TRANSACTION_UID for the claim
+            of somebody else.
+        """
+        for _ in range(_TRIES):
+            line = self._line(work_item_uid)
+            if line is None:
+                return Answer(statuses.UNKNOWN_WORK_ITEM, work_item_uid=work_item_uid)
+            step, standing = line.step, self._whole(line)
+            if step.state is not StepState.IN_PROGRESS:
+                return Answer(statuses.NOT_IN_PROGRESS, work_item_uid=work_item_uid)
+            if step.claimed_by != by:
+                return Answer(statuses.WRONG_TRANSACTION_UID, work_item_uid=work_item_uid)
+            change = StepChange(by=by, state=StepState.SCHEDULED, reason="claim given back")
+            reports = reports_of_change(standing, standing, [StepState.SCHEDULED])
+            if self._change(step, change, reports):
+                return Answer(statuses.SUCCESS, work_item_uid=work_item_uid)
+        return _crowded(work_item_uid)
+
     def request_cancel(self, work_item_uid: str, information: Dataset, by: str) -> Answer:
         """Ask that a work item be cancelled (N-ACTION 2, CC.2.2; POST …/cancelrequest).
 

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import access, api, feedback, health, operating, pages
+from triage.web import access, api, feedback, health, operating, pages, reading
 from triage.web.events import ChangeFeed
 from triage.web.listing import pages as listing
 from triage.web.listing.readings import ListReadings
@@ -54,6 +54,9 @@ _ROUTES = (
     Route("/studies/{work_item_uid}/agree", feedback.agree, methods=["POST"]),
     Route("/studies/{work_item_uid}/disagree", feedback.disagree, methods=["POST"]),
     Route("/studies/{work_item_uid}/undo", feedback.undo, methods=["POST"]),
+    Route("/studies/{work_item_uid}/claim", reading.claim, methods=["POST"]),
+    Route("/studies/{work_item_uid}/release", reading.release, methods=["POST"]),
+    Route("/studies/{work_item_uid}/priority", reading.set_priority, methods=["POST"]),
     Route("/api/worklist", api.worklist),
     Route("/api/studies/{work_item_uid}", api.study),
     Route("/health/live", health.live),
