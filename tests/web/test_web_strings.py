@@ -36,7 +36,7 @@ BUILT = {
         "resume.confirm",
     ),
     "row.": ("agree", "disagree"),
-    "script.done.": ("agree", "disagree", "undo", "claim", "release"),
+    "script.done.": ("agree", "disagree", "undo", "claim", "release", "priority"),
     "state.": [one.value for one in StudyState],
     "step.": [one.name.lower() for one in StepState],
     "verb.": ("agree", "disagree", "undo", "claim", "release"),

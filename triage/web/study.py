@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import fmean
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from triage.values import Analysis, DeliveryState, GateResult, ImageState, OperatingPoint, Score
+from triage.web.overlay import overlay_of
 from triage.web.strings import say
 from triage.web.view import thumbnail_version
 from triage.worklist.words import CLASS_TITLES, OUTCOME_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from triage.store import (
         DecisionRecord,
         DeliveryRecord,
         FeedbackRecord,
+        FilmView,
         InstanceRecord,
         PriorityChange,
         StepStateChange,
         StudyRecord,
     )
     from triage.web.algorithm import Algorithm
+    from triage.web.overlay import Overlay
 
 _MEGABYTE = 1_000_000
+_NOTHING_DRAWN: Mapping[tuple[str, int], FilmView] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class FindingView:
 
 
 @dataclass(frozen=True, slots=True)
-class FilmView:
+class ShownFilm:
     """One received image or object.
 
     Attributes:
@@ -60,6 +65,8 @@ class FilmView:
         thumbnail_version: Empty while there is no thumbnail.
         gates: Gate results, failed ones first.
         findings: Scores.
+        overlay: What can be drawn over it, None when nothing is kept.
+        overlay_title: The finding that the heat map is about, in words; empty for none.
     """
 
     number: int
@@ -68,6 +75,8 @@ class FilmView:
     thumbnail_version: str
     gates: tuple[GateResult, ...]
     findings: tuple[FindingView, ...]
+    overlay: Overlay | None
+    overlay_title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +102,18 @@ class DeliveryView:
 class StudyView:
     """All that the study page shows below the patient."""
 
-    films: tuple[FilmView, ...]
-    others: tuple[FilmView, ...]
+    films: tuple[ShownFilm, ...]
+    others: tuple[ShownFilm, ...]
     deliveries: tuple[DeliveryView, ...]
     history: tuple[Event, ...]
     decision: DecisionRecord | None
 
 
 def study_view(
-    record: StudyRecord, algorithm: Algorithm | None, feedback: Sequence[FeedbackRecord] = ()
+    record: StudyRecord,
+    algorithm: Algorithm | None,
+    feedback: Sequence[FeedbackRecord] = (),
+    drawn: Mapping[tuple[str, int], FilmView] = _NOTHING_DRAWN,
 ) -> StudyView:
     """Lay out a study's record; the history runs from the newest event to the oldest.
 
@@ -109,8 +121,12 @@ def study_view(
         record: The study.
         algorithm: The bundle in use, None when it cannot be read.
         feedback: What readers have said of its results.
+        drawn: What can be drawn over its films, by SOP Instance UID and version.
     """
-    films = [_film(number, found, algorithm) for number, found in enumerate(record.instances)]
+    films = [
+        _film(number, found, algorithm, drawn.get((found.sop_instance_uid, found.version)))
+        for number, found in enumerate(record.instances)
+    ]
     films.sort(key=lambda film: film.instance.superseded)
     return StudyView(
         films=tuple(film for film in films if film.instance.state is not ImageState.HEADER_ONLY),
@@ -121,15 +137,21 @@ def study_view(
     )
 
 
-def _film(number: int, instance: InstanceRecord, algorithm: Algorithm | None) -> FilmView:
+def _film(
+    number: int, instance: InstanceRecord, algorithm: Algorithm | None, drawn: FilmView | None
+) -> ShownFilm:
+    overlay = overlay_of(drawn)
+    about = overlay.finding if overlay else ""
     analysis = instance.analysis
-    return FilmView(
+    return ShownFilm(
         number=number,
         instance=instance,
         state=say(f"image.{instance.state.value}"),
         thumbnail_version=thumbnail_version(instance.thumbnail),
         gates=() if analysis is None else _failed_first(analysis),
         findings=() if analysis is None else _findings(analysis, algorithm),
+        overlay=overlay,
+        overlay_title=algorithm.title(about) if algorithm and about else about,
     )
 
 

@@ -16,7 +16,7 @@ async function fetchFragment() {
 
 function swap(html) {
   // What somebody is writing is not taken out of their hands.
-  if (live.querySelector("dialog[open]")) return;
+  if (live.querySelector("dialog[open], select:focus")) return;
   const fresh = new DOMParser().parseFromString(html, "text/html");
   const held = document.activeElement?.dataset?.key;
   const scrolled = main().scrollTop;
