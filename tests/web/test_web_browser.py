@@ -96,7 +96,7 @@ def test_the_focused_line_is_seen_and_said(morning, serve, open_page):
     morning.stat_order(patient_name="Doe^Jane")
     page = open_page(serve().url)
     page.keyboard.press("j")
-    name = "1 , Doe, Jane, high priority, STAT order, Receiving images, waiting, <1 min"
+    name = "1 Doe, Jane, high priority, STAT order, Receiving images, waiting <1 min"
     link = page.get_by_role("link", name=name)
     expect(link).to_be_focused()
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"

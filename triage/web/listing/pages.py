@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -52,7 +53,7 @@ async def worklist(request: Request) -> Response:
         etag=readings.known.remember(_marks(lines)),
         lines=[_laid_out(site, line) for line in lines],
         waits=_waits(site),
-        sorts=[sort.value for sort in Sort],
+        sorts=[sort.value for sort in Sort if sort is not Sort.PATIENT or site.show_patient],
     )
     return HTMLResponse(html)
 
@@ -64,8 +65,10 @@ async def changed_lines(request: Request) -> Response:
     address. (A POST would count as something that the reader does, and keep a log-in alive.)
     """
     asked = _question(request)
-    query = _query(asked)
     site, readings = site_of(request), _readings(request)
+    query = _query(asked)
+    if query.sort is Sort.PATIENT and not site.show_patient:
+        query = replace(query, sort=Sort.READING)
     page = await run_in_threadpool(site.page_facts, request)
     reading = await readings.read(query, page.access.user)
     lines = await run_in_threadpool(_lines, site, reading, query, page)

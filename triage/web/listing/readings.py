@@ -68,5 +68,5 @@ class ListReadings:
 
 
 def _read(site: Site, query: ListQuery, reader: str) -> Reading:
-    moment = Moment(site.clock(), site.cap_seconds, reader)
+    moment = Moment(site.clock(), site.cap_seconds, reader, site.show_patient)
     return Reading(read_window(site.store, query, moment), site.store.patient_locations())

@@ -43,11 +43,20 @@ class ListWindow:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When the list is read, under which cap, and by whom."""
+    """When the list is read, under which cap, and by whom.
+
+    Attributes:
+        now: The present time.
+        cap_seconds: The waiting cap.
+        reader: Name of the user; empty for nobody.
+        show_patient: The reader may know who patients are: without this, nobody may find out by
+            filters either.
+    """
 
     now: datetime
     cap_seconds: float
     reader: str
+    show_patient: bool
 
 
 def read_window(store: Store, query: ListQuery, moment: Moment) -> ListWindow:
@@ -77,7 +86,7 @@ def _selections(query: ListQuery, moment: Moment) -> Iterator[Selection]:
     if not query.filters:
         yield Selection()
         return
-    yield from _texts(query.text, _without_text(query, moment))
+    yield from _texts(query.text, _without_text(query, moment), names=moment.show_patient)
     yield Selection(classes=(ReadingClass.URGENT_ORDER,))
 
 
@@ -91,15 +100,16 @@ def _without_text(query: ListQuery, moment: Moment) -> Selection:
     )
 
 
-def _texts(text: str, chosen: Selection) -> Iterator[Selection]:
+def _texts(text: str, chosen: Selection, *, names: bool) -> Iterator[Selection]:
     """Yield a selection for each thing that a typed text may be the beginning of."""
     if not text:
         yield chosen
         return
-    yield replace(chosen, patient_names=_names(text))
     beginnings = tuple(dict.fromkeys(f"{each}*" for each in (text, text.upper())))
-    yield replace(chosen, patient_ids=beginnings)
     yield replace(chosen, accession_numbers=beginnings)
+    if names:
+        yield replace(chosen, patient_names=_names(text))
+        yield replace(chosen, patient_ids=beginnings)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -9,12 +9,11 @@ export function startKeys(actions) {
   const known = { "?": showHelp, ...actions };
   document.querySelector("[data-does='help']").addEventListener("click", showHelp);
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || help.open) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
     const typing = event.target.matches?.("input:not([type=checkbox]), select, textarea");
     if (typing) {
       if (event.key === "Escape" || (event.key === "Enter" && event.target.type === "search")) {
-        event.preventDefault();
-        known.leaveField?.(event.key);
+        known.leaveField?.(event);
       }
       return;
     }

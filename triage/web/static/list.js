@@ -3,41 +3,57 @@ import { tell } from "./acting.js";
 import { clear, filters, query, readingOrder, showCounts, startFilters, toggle, toggleMine, typeText } from "./filters.js";
 import { startKeys } from "./keys.js";
 import { toggleLayer } from "./layers.js";
-import { apply, focusRow, inHand, studies, uidOf } from "./rows.js";
+import { apply, focusRow, handAt, inHand, studies, uidOf } from "./rows.js";
 import { say, setText } from "./say.js";
 import { answered, keepFresh, refresh } from "./stream.js";
 import { act, renewViewer, startViewer, toggleViewer } from "./viewer.js";
 import { keepTicking, tick } from "./waiting.js";
 
 const WINDOW = 200;
+const MOST = 5000; // as in triage/web/listing/asking.py
 const SPOKEN = 3;
 const main = document.getElementById("main");
 
 let etag = main.dataset.etag; // names the list that this page shows
-let asked = ""; // the question whose answer it is
 let limit = WINDOW;
+let asked = JSON.stringify({ ...query, limit }); // the question whose answer it is
+let statusWords = "";
 
 async function fetchChanges() {
   const question = JSON.stringify({ ...query, limit });
   const wanted = encodeURIComponent(JSON.stringify({ ...query, limit, base: etag }));
   const answer = await answered(fetch("/list", { headers: { "X-List-Query": wanted }, cache: "no-store" }));
-  show(await answer.json(), question === asked || asked === "");
+  show(await answer.json(), question === asked);
   asked = question;
 }
 
 function show(told, sameQuestion) {
   etag = told.etag;
   const raised = apply(told);
-  document.getElementById("status").innerHTML = told.status;
+  showStatus(told.status);
   showHead(told.head);
   tick();
   if (sameQuestion) announce(raised);
   renewViewer(new Set(told.altered));
 }
 
+// What says something new is put in anew, and read out; the time alone is not.
+function showStatus(html) {
+  const status = document.getElementById("status");
+  const fresh = document.createElement("template");
+  fresh.innerHTML = html;
+  const time = fresh.content.querySelector(".as-of");
+  const words = html.replace(time.outerHTML, "");
+  if (words === statusWords) status.querySelector(".as-of").replaceWith(time);
+  else status.replaceChildren(fresh.content);
+  statusWords = words;
+}
+
 function showHead(head) {
   showCounts(head);
-  document.getElementById("more-lines").hidden = !head.more;
+  const more = document.getElementById("more-lines");
+  more.hidden = !head.more;
+  if (limit === MOST) setText(more.querySelector("td"), say("most", { count: MOST }));
   const none = document.getElementById("no-lines");
   none.hidden = studies().length > 0;
   none.dataset.empty ??= none.textContent;
@@ -64,7 +80,7 @@ const STEPS = {
 
 function move(key) {
   const rows = studies();
-  const next = STEPS[key](rows.indexOf(inHand()), rows.length - 1);
+  const next = STEPS[key](handAt(rows, key), rows.length - 1);
   const row = rows[Math.min(rows.length - 1, Math.max(0, next))];
   if (row) focusRow(row);
 }
@@ -75,8 +91,10 @@ function verb(...verbs) {
   };
 }
 
-function leaveField(key) {
-  if (key === "Escape") clear();
+function leaveField(event) {
+  if (event.target.type !== "search") return;
+  event.preventDefault();
+  if (event.key === "Escape") clear();
   const row = studies()[0];
   if (row) focusRow(row);
   else main.focus();
@@ -115,8 +133,8 @@ main.addEventListener("dblclick", (event) => {
 
 new IntersectionObserver((seen) => {
   const loaded = studies().length;
-  if (seen.some((one) => one.isIntersecting) && loaded >= limit) {
-    limit = loaded + WINDOW;
+  if (seen.some((one) => one.isIntersecting) && loaded >= limit && limit < MOST) {
+    limit = Math.min(MOST, loaded + WINDOW);
     refresh();
   }
 }, { root: main, rootMargin: "800px" }).observe(document.getElementById("more-lines"));
@@ -124,9 +142,13 @@ new IntersectionObserver((seen) => {
 main.focus({ preventScroll: true }); // so that the page keys scroll it
 showHead(JSON.parse(main.dataset.head));
 startViewer();
-startFilters(refresh);
 keepTicking();
 keepFresh(fetchChanges);
+startFilters(() => {
+  limit = WINDOW;
+  main.scrollTop = 0;
+  refresh();
+});
 // Back on the list, the study that was open is the line in hand.
 const before = document.getElementById(`w-${sessionStorage.getItem("study")}`);
 if (before) focusRow(before, "center");

@@ -11,6 +11,16 @@ export function inHand() {
   return document.activeElement?.closest?.("tr.study") ?? null;
 }
 
+let lostAt = 0; // where the line in hand stood, when it left the list
+
+// The place of the line in hand. Where that line has left the list, nothing is in hand: what took
+// its place must not get a key that was meant for it. The next step goes on from there.
+export function handAt(rows, key) {
+  const at = rows.indexOf(inHand());
+  if (at >= 0) return at;
+  return ["j", "ArrowDown"].includes(key) ? lostAt - 1 : lostAt;
+}
+
 export function uidOf(row) {
   return row.id.slice(2);
 }
@@ -74,7 +84,7 @@ function remember() {
   };
   let anchor = held && seen(held) ? held : null;
   if (!anchor && main.scrollTop > 0) anchor = firstFrom(box.top + head);
-  return { held: held?.id, anchor: anchor?.id, top: anchor?.getBoundingClientRect().top };
+  return { held: held?.id, heldAt: studies().indexOf(held), anchor: anchor?.id, top: anchor?.getBoundingClientRect().top };
 }
 
 // Lines stand in order from top to bottom: halving finds the first one in sight.
@@ -93,6 +103,7 @@ function restore(place) {
   const anchor = place.anchor && document.getElementById(place.anchor);
   if (anchor) main.scrollTop += anchor.getBoundingClientRect().top - place.top;
   const held = place.held && document.getElementById(place.held);
+  if (place.held) lostAt = held ? 0 : place.heldAt;
   if (held && inHand() !== held) focusRow(held, "");
   else if (document.activeElement === document.body) main.focus({ preventScroll: true });
 }

@@ -40,7 +40,9 @@ function listen() {
   stream.onerror = () => {
     lost();
     // After an HTTP error the browser gives up by itself.
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, RECONNECT_MS);
+    if (stream.readyState !== EventSource.CLOSED) return;
+    setTimeout(listen, RECONNECT_MS);
+    refresh(); // finds out whether the log-in has ended
   };
 }
 
