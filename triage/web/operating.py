@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from triage.settings import Destination
+    from triage.settings import Destination, Peer
     from triage.store import FailingDelivery, GateCounts, QueueCounts, SetAsideImage
     from triage.web.site import PageFacts, Site
 
@@ -55,6 +55,7 @@ class OperatorView:
     silent: tuple[str, ...]
     queues: QueueCounts
     destinations: tuple[DestinationView, ...]
+    peers: tuple[Peer, ...]
     gates: GateCounts
     set_aside: tuple[SetAsideImage, ...]
     failing: tuple[FailingDelivery, ...]
@@ -126,6 +127,7 @@ def operator_view(site: Site) -> OperatorView:
             DestinationView(one, _counts(queues, one.name), stored.get(one.name))
             for one in site.settings.destinations
         ),
+        peers=site.settings.peers,
         gates=site.store.gate_counts(_GATE_FILMS),
         set_aside=site.store.set_aside_images(_MOST_TROUBLES),
         failing=site.store.failing_deliveries(_MOST_TROUBLES),

@@ -290,6 +290,7 @@ _OPERATOR = {
     "operator.address": "AE title and address",
     "operator.last-stored": "Last taken",
     "operator.no-peers": "No destination is configured: reports are written and stay here.",
+    "operator.subscribers": "Systems that may subscribe to work items",
     "operator.models": "Models",
     "operator.bundle": "Bundle",
     "operator.use": "Intended use",
