@@ -199,7 +199,7 @@ def test_a_store_that_cannot_be_read_is_a_sentence_and_not_a_list(morning, serve
         broken.execute("ALTER TABLE work_items RENAME TO lost")
     broken.close()
     with running.client() as client:
-        for path in ("/", "/fragment", "/api/worklist"):
+        for path in ("/", "/list", "/api/worklist"):
             answer = client.get(path)
             assert answer.status_code == 503
             assert answer.headers["retry-after"] == "5"
