@@ -19,6 +19,7 @@ from triage.store.list_records import (
     StepSubject,
     Window,
 )
+from triage.store.overview import FailingDelivery, GateCount, GateCounts, SetAsideImage
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -56,9 +57,12 @@ __all__ = [
     "ClaimedImage",
     "DecisionRecord",
     "DeliveryRecord",
+    "FailingDelivery",
     "FeedbackRecord",
     "FilmToExplain",
     "FilmView",
+    "GateCount",
+    "GateCounts",
     "InstanceRecord",
     "Landmark",
     "NewStep",
@@ -72,6 +76,7 @@ __all__ = [
     "ReportRecord",
     "Selection",
     "SessionRecord",
+    "SetAsideImage",
     "StandingDecision",
     "StepChange",
     "StepEvent",

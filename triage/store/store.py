@@ -14,6 +14,7 @@ from triage.store.film_views import FilmViewVerbs
 from triage.store.history import HistoryVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
+from triage.store.overview import OverviewVerbs
 from triage.store.reading_list import ReadingListVerbs
 from triage.store.studies import StudyVerbs
 from triage.store.ups import StepVerbs
@@ -37,6 +38,7 @@ class Store(
     HistoryVerbs,
     ImageVerbs,
     OutboxVerbs,
+    OverviewVerbs,
     ReadingListVerbs,
     StepVerbs,
     StudyVerbs,
