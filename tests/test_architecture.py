@@ -16,6 +16,7 @@ LEVELS = {
         "triage",
         "triage.codes",
         "triage.errors",
+        "triage.hl7.values",
         "triage.owners",
         "triage.settings",
         "triage.uids",
@@ -32,14 +33,21 @@ LEVELS = {
     },
     "decisions": {
         "triage.decision",
+        "triage.hl7",
         "triage.intake.eligibility",
         "triage.report",
         "triage.worklist",
     },
-    "what loops share": {"triage.conclude", "triage.filing"},
+    "what loops share": {
+        "triage.conclude",
+        "triage.filing",
+        "triage.hl7.mllp",
+        "triage.hl7.telling",
+    },
     "loops": {
         "triage.clock",
         "triage.delivery",
+        "triage.hl7.server",
         "triage.intake.adoption",
         "triage.intake.agreement",
         "triage.intake.group_commit",
@@ -70,6 +78,7 @@ EFFECTS = {
 # Each outside library is spoken to in one room.
 ONLY_IN = {
     "apscheduler": {"triage.clock"},
+    "hl7": {"triage.hl7"},
     "sqlalchemy": {"triage.store"},
     "sqlite3": {"triage.store"},
     "starlette": {"triage.web"},

@@ -102,7 +102,7 @@ def _close_and_conclude(store: Store, settings: Settings, bundle: Bundle) -> Non
 
 def _reap(store: Store, settings: Settings) -> None:
     images = store.reap_images(settings.worker.maximum_attempts, is_dead)
-    deliveries = store.reap_deliveries(is_dead)
+    deliveries = store.reap_deliveries(is_dead) + store.reap_results(is_dead)
     if images or deliveries:
         log.warning("leases ran out", action="reaped", images=images, deliveries=deliveries)
 

@@ -56,9 +56,16 @@ ROLES = {
         Role("worker", "triage.vision.worker", stop_seconds=30),
         Role("clock", "triage.clock", stop_seconds=10),
         Role("courier", "triage.delivery.courier", stop_seconds=35),
+        Role("hl7", "triage.hl7.server", stop_seconds=10),
         Role("web", "triage.web.server", stop_seconds=5),
     )
 }
+
+
+def roles_of(settings: Settings) -> tuple[str, ...]:
+    """Return the roles that a site runs."""
+    absent = set() if settings.hl7.port else {"hl7"}
+    return tuple(name for name in ROLES if name not in absent)
 
 
 def run_role(settings: Settings, name: str, environment: Mapping[str, str]) -> int:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def retry(settings: Settings, destination: str | None) -> int:
-    """Give reports that were given up a new start, and make waiting ones due now."""
-    names = [one.name for one in settings.destinations]
+    """Give reports and results that were given up a new start, and make waiting ones due now."""
+    names = [one.name for one in (*settings.destinations, *settings.hl7_receivers)]
     if destination is not None and destination not in names:
         known = ", ".join(names) or "none"
         raise PermanentError(f"there is no destination {destination!r}; configured are: {known}")
     with Store.open(settings.state_folder) as store:
-        count = store.revive_deliveries(destination)
+        count = store.revive_deliveries(destination) + store.revive_results(destination)
     open_console().print(f"{count} deliveries are due now")
     return 0
 

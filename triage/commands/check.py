@@ -16,10 +16,11 @@ from triage.commands.console import open_console
 from triage.commands.repair import compare, repair
 from triage.delivery.association import Line, opened
 from triage.errors import TriageError
+from triage.hl7.mllp import Connection
 from triage.intake.compatibility import changed_parts
 from triage.intake.tls import describe_certificate
 from triage.presence import last_signs
-from triage.roles import ROLES
+from triage.roles import roles_of
 from triage.store import Store
 from triage.vision.bundle import Bundle, default_bundle_folder
 from triage.vision.weights import load_networks
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from triage.settings import Destination, ListenerSettings, Settings
+    from triage.settings import (
+        Destination,
+        Hl7Receiver,
+        Hl7Settings,
+        ListenerSettings,
+        Settings,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +93,10 @@ def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[
     yield _tried("pynetdicom", _library)
     if settings.listener.tls_port:
         yield _tried("certificate", lambda: _certificate(settings.listener))
+    if settings.hl7.port and settings.hl7.tls:
+        yield _tried("certificate of hl7", lambda: _certificate(settings.hl7, "hl7"))
     yield _tried("model bundle", lambda: _bundle(settings))
-    running = not all(sign.silent for sign in last_signs(settings.state_folder, ROLES))
+    running = not all(sign.silent for sign in last_signs(settings.state_folder, roles_of(settings)))
     for key, address, port in _ports(settings):
         name = key.replace(".", " ").replace("_", " ")
         yield _tried(name, partial(_port, key, address, port, running=running))
@@ -95,6 +104,8 @@ def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[
         yield Finding("destinations", passed=True, detail="none: reports stay in the state folder")
     for destination in settings.destinations if extent.peers else ():
         yield _tried(f"destination {destination.name}", partial(_echo, settings, destination))
+    for receiver in settings.hl7_receivers if extent.peers else ():
+        yield _tried(f"HL7 receiver {receiver.name}", partial(_call, settings, receiver))
 
 
 def _tried(name: str, attempt: Callable[[], str]) -> Finding:
@@ -159,8 +170,8 @@ def _library() -> str:
     return "as it was known: the listener receives at full speed"
 
 
-def _certificate(settings: ListenerSettings) -> str:
-    found = describe_certificate(settings)
+def _certificate(settings: ListenerSettings | Hl7Settings, table: str = "listener") -> str:
+    found = describe_certificate(settings, table=table)
     if found.problem:
         raise TriageError(found.problem)
     return f"{found.name}, {found.days_left} more days"
@@ -182,6 +193,8 @@ def _ports(settings: Settings) -> Iterator[tuple[str, str, int]]:
         yield "listener.port", listener.address, listener.port
     if listener.tls_port:
         yield "listener.tls_port", listener.address, listener.tls_port
+    if settings.hl7.port:
+        yield "hl7.port", settings.hl7.address, settings.hl7.port
     yield "web.port", settings.web.address, settings.web.port
 
 
@@ -198,6 +211,12 @@ def _port(key: str, address: str, port: int, *, running: bool) -> str:
             f"{address}:{port} cannot be listened on ({error.strerror}); stop what uses it or"
             f" change {key}"
         ) from error
+
+
+def _call(settings: Settings, receiver: Hl7Receiver) -> str:
+    """Open a connection, with TLS where that is asked for; MLLP has no echo."""
+    with Connection(receiver, settings.delivery.timeout_seconds):
+        return f"{receiver.address}:{receiver.port} takes connections"
 
 
 def _echo(settings: Settings, destination: Destination) -> str:

@@ -10,13 +10,15 @@ from rich.table import Table
 from triage.commands.console import open_console, open_page
 from triage.errors import PermanentError
 from triage.presence import last_signs
-from triage.roles import ROLES
+from triage.roles import roles_of
 from triage.store import Store
 from triage.values import DeliveryState
 from triage.worklist.order import rank
 from triage.worklist.terminal import render_worklist
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from triage.settings import Settings
@@ -32,34 +34,42 @@ def status(settings: Settings) -> int:
     console = open_console()
     with Store.open(settings.state_folder) as store:
         counts, paused, dead = store.counts(), store.paused(), store.dead_letters()
-    signs = last_signs(settings.state_folder, ROLES)
+        results, untold = store.result_counts(), store.dead_results()
+    signs = last_signs(settings.state_folder, roles_of(settings))
     effect = "[yellow]paused by triage revert[/]" if paused else "in force"
     console.print(f"mode {settings.decision.mode.value}, effect {effect}")
     for sign in signs:
         state = "[red]silent[/]" if sign.silent else f"[green]alive[/] (process {sign.pid})"
         console.print(f"  {sign.role:<9} {state}")
-    _print_counts(console, counts)
+    _print_counts(console, counts, results)
     for letter in dead:
         console.print(
             f"  [red]given up[/] report {letter.sop_instance_uid} for {letter.destination}:"
         )
         console.print(f"    {letter.problem}", markup=False)
-    if dead:
+    for result in untold:
+        study = result.study_instance_uid
+        console.print(f"  [red]given up[/] result of study {study} for {result.receiver}:")
+        console.print(f"    {result.problem}", markup=False)
+    if dead or untold:
         console.print("  `triage retry` gives them a new start")
-    return 1 if dead or any(sign.silent for sign in signs) else 0
+    return 1 if dead or untold or any(sign.silent for sign in signs) else 0
 
 
-def _print_counts(console: Console, counts: QueueCounts) -> None:
+def _print_counts(
+    console: Console, counts: QueueCounts, results: Mapping[tuple[str, DeliveryState], int]
+) -> None:
     table = Table("what", "where", "count", box=None, pad_edge=False)
     for study_state, number in counts.studies.items():
         table.add_row("studies", study_state.value, str(number))
     for image_state, number in counts.images.items():
         table.add_row("images", image_state.value, str(number))
-    for (destination, state), number in sorted(
-        counts.deliveries.items(), key=lambda one: (one[0][0], one[0][1].value)
-    ):
-        colour = "red" if state is DeliveryState.DEAD else ""
-        table.add_row(f"reports to {destination}", state.value, str(number), style=colour)
+    for what, sent in (("reports", counts.deliveries), ("results", results)):
+        for (place, state), number in sorted(
+            sent.items(), key=lambda one: (one[0][0], one[0][1].value)
+        ):
+            colour = "red" if state is DeliveryState.DEAD else ""
+            table.add_row(f"{what} to {place}", state.value, str(number), style=colour)
     console.print(table)
     if counts.oldest_queued_seconds:
         console.print(f"oldest image in the queue: {counts.oldest_queued_seconds:.0f} s")

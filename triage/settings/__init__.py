@@ -4,6 +4,7 @@ Adding a key is one field in `sections`: its default, its rule and its descripti
 reading, the checks, and the documented example under ``deploy/``.
 """
 
+from triage.settings.hl7 import CharacterSet, Hl7Receiver, Hl7Settings
 from triage.settings.reading import load_settings, parse_settings
 from triage.settings.sections import (
     DecisionSettings,
@@ -24,10 +25,13 @@ from triage.settings.sections import (
 from triage.settings.writing import example_toml, render_toml
 
 __all__ = [
+    "CharacterSet",
     "DecisionSettings",
     "DeliverySettings",
     "Destination",
     "EligibilitySettings",
+    "Hl7Receiver",
+    "Hl7Settings",
     "ListenerSettings",
     "LogLevel",
     "LogSettings",

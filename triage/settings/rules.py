@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from enum import Enum
 
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
@@ -39,6 +39,10 @@ class Rule:
 
     allowed: str
     read: Callable[[object], object]
+
+    def described(self, text: str) -> Mapping[str, Any]:
+        """Return the metadata of a key that follows this rule."""
+        return {"rule": self, "description": text}
 
 
 def flag() -> Rule:
@@ -144,11 +148,30 @@ def device() -> Rule:
     return Rule('"auto", "cpu", "cuda", or one of several as "cuda:1"', read)
 
 
-def host() -> Rule:
-    """Return the rule for an IP address or a host name (RFC 1123 2.1)."""
+def code(*, optional: bool = False) -> Rule:
+    """Return the rule for text that becomes an HL7 field: it needs no escape in any message."""
 
     def read(value: object) -> str:
         text = _text(value)
+        if not text and optional:
+            return text
+        return _matching(text, re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:/-]{0,63}"))
+
+    note = ', or "" for none' if optional else ""
+    return Rule(f"1 to 64 letters, digits, spaces and _ . : / -{note}", read)
+
+
+def host(*, optional: str = "") -> Rule:
+    """Return the rule for an IP address or a host name (RFC 1123 2.1).
+
+    Args:
+        optional: What the empty text stands for; without it a host must be given.
+    """
+
+    def read(value: object) -> str:
+        text = _text(value)
+        if not text and optional:
+            return text
         if not is_ip_address(text):
             labels = text.split(".")
             if len(text) > _LONGEST_HOST_NAME or labels[-1].isdigit():
@@ -157,7 +180,9 @@ def host() -> Rule:
                 raise RefusedError
         return text
 
-    return Rule('an IP address or a host name, such as "10.0.0.5" or "pacs.hospital.example"', read)
+    note = f', or "" for {optional}' if optional else ""
+    example = 'an IP address or a host name, such as "10.0.0.5" or "pacs.hospital.example"'
+    return Rule(example + note, read)
 
 
 def is_ip_address(text: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triage.settings import rules
+from triage.settings.hl7 import Hl7Receiver, Hl7Settings
 from triage.values import Mode
 
 if TYPE_CHECKING:
@@ -459,6 +460,17 @@ class Settings:
         metadata=_section(
             Destination,
             "A PACS that the reports go to; repeat the table for more, leave it out for none.",
+        ),
+    )
+    hl7: Hl7Settings = field(
+        default_factory=Hl7Settings,
+        metadata=_section(Hl7Settings, "Orders and final reports that the RIS sends over MLLP."),
+    )
+    hl7_receivers: tuple[Hl7Receiver, ...] = field(
+        default=(),
+        metadata=_section(
+            Hl7Receiver,
+            "Who is told over MLLP; repeat the table for more, leave it out for none.",
         ),
     )
     web: WebSettings = field(

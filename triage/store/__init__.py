@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from triage.store.database import Watcher, utc_now
+from triage.store.hl7_outbox import ClaimedResult, FedDecision, ResultRecord
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -26,14 +27,17 @@ __all__ = [
     "Arrival",
     "ClaimedDelivery",
     "ClaimedImage",
+    "ClaimedResult",
     "DecisionRecord",
     "DeliveryRecord",
+    "FedDecision",
     "InstanceRecord",
     "Placement",
     "PriorityChange",
     "QueueCounts",
     "Receipt",
     "ReportRecord",
+    "ResultRecord",
     "StandingDecision",
     "Store",
     "StoredFile",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
+from triage.store.hl7 import Hl7Verbs
+from triage.store.hl7_outbox import Hl7OutboxVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
 from triage.store.studies import StudyVerbs
