@@ -12,8 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.factories import Clock, make_facts
 from triage import conclude
-from triage.clock import place_standing
-from triage.conclude import conclude_ready
+from triage.conclude import conclude_ready, place_standing
 from triage.errors import ReportError, TransientError
 from triage.settings import DecisionSettings, Destination, default_settings
 from triage.store import Store, StoredFile

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from triage.clock import place_standing
 from triage.commands.console import open_console
+from triage.conclude import place_standing
 from triage.errors import PermanentError
 from triage.store import Store
 

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from triage.store.database import Watcher, utc_now
 from triage.store.hl7_outbox import ClaimedResult, FedDecision, ResultRecord
+from triage.store.list_records import (
+    EVERYTHING,
+    NewStep,
+    OrderedStudies,
+    OrderWord,
+    Position,
+    Selection,
+    StepChange,
+    StepRecord,
+    StepStateChange,
+    StepSubject,
+    Window,
+)
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -24,6 +37,7 @@ from triage.store.records import (
 from triage.store.store import Store
 
 __all__ = [
+    "EVERYTHING",
     "Arrival",
     "ClaimedDelivery",
     "ClaimedImage",
@@ -32,17 +46,27 @@ __all__ = [
     "DeliveryRecord",
     "FedDecision",
     "InstanceRecord",
+    "NewStep",
+    "OrderWord",
+    "OrderedStudies",
     "Placement",
+    "Position",
     "PriorityChange",
     "QueueCounts",
     "Receipt",
     "ReportRecord",
     "ResultRecord",
+    "Selection",
     "StandingDecision",
+    "StepChange",
+    "StepRecord",
+    "StepStateChange",
+    "StepSubject",
     "Store",
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
     "Watcher",
+    "Window",
     "utc_now",
 ]

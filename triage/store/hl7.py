@@ -13,6 +13,7 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 
 from triage.hl7.values import Order, OrderNotice, order_priority
 from triage.store.database import Database
+from triage.store.hl7_notes import is_same_patient
 from triage.store.hl7_schema import hl7_messages, hl7_orders
 from triage.store.list_records import OrderedStudies, OrderWord, StepChange
 from triage.store.schema import studies, work_items
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from triage.hl7.values import MessageIdentity, Notice
     from triage.store.records import Placement, StandingDecision
 
-CANCELLED: Final = "the order was cancelled"
 _URGENCY: Final = {priority: place for place, priority in enumerate(OrderPriority)}
 _BY: Final = "hl7"  # who ended a step, where a final report did
 _UNKNOWN_ORDER: Final[dict[str, Any]] = {"priority_code": "", "told_code": "", "edited": False}
@@ -117,27 +117,6 @@ def apply_waiting_orders(connection: Connection, study_instance_uid: str, now: d
         return
     for order in _orders_of(connection, study):
         _tell_study(connection, study_instance_uid, order, as_ordered, now, may_lower=False)
-
-
-def order_notes(connection: Connection, study_instance_uids: Sequence[str]) -> dict[str, str]:
-    """Return what the list says beside studies because of their orders."""
-    matches = or_(
-        hl7_orders.c.study_instance_uid == studies.c.study_instance_uid,
-        and_(
-            hl7_orders.c.accession_number == studies.c.accession_number,
-            hl7_orders.c.accession_number != "",
-        ),
-    )
-    query = (
-        select(studies.c.study_instance_uid, studies.c.patient_id, hl7_orders)
-        .join(hl7_orders, matches)
-        .where(studies.c.study_instance_uid.in_(study_instance_uids), hl7_orders.c.cancelled)
-    )
-    return {
-        row.study_instance_uid: CANCELLED
-        for row in connection.execute(query)
-        if _same_patient(row, row.patient_id)
-    }
 
 
 def _first_time(connection: Connection, identity: MessageIdentity, now: datetime) -> bool:
@@ -250,7 +229,7 @@ def _studies_of(connection: Connection, order: Row[Any]) -> list[str]:
         found += [
             item
             for item in ordered_items(connection, numbered)
-            if _same_patient(order, item.patient_id)
+            if is_same_patient(order.patient_ids, item.patient_id)
         ]
     return list(dict.fromkeys(item.study_instance_uid for item in found))
 
@@ -262,7 +241,7 @@ def _orders_of(connection: Connection, study: Row[Any]) -> list[Row[Any]]:
     if study.accession_number:
         by_number = hl7_orders.c.accession_number == study.accession_number
         for row in _rows(connection, and_(by_number, hl7_orders.c.accession_number != "")):
-            if _same_patient(row, study.patient_id):
+            if is_same_patient(row.patient_ids, study.patient_id):
                 rows.setdefault(row.order_id, row)
     return sorted(rows.values(), key=lambda row: (row.changed_at, row.order_id))
 
@@ -277,15 +256,6 @@ def _study(connection: Connection, study_instance_uid: str) -> Row[Any] | None:
             studies.c.study_instance_uid, studies.c.accession_number, studies.c.patient_id
         ).where(studies.c.study_instance_uid == study_instance_uid)
     ).first()
-
-
-def _same_patient(order: Row[Any], patient_id: str) -> bool:
-    """Whether nothing speaks against an order and a study being of one patient.
-
-    Accession numbers are used twice, by two sites or after some years: where both sides name
-    patients, and none is the same, the order is another one's.
-    """
-    return not order.patient_ids or not patient_id or patient_id in order.patient_ids
 
 
 def _tell_study(

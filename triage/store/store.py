@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
+from triage.store.history import HistoryVerbs
 from triage.store.hl7 import Hl7Verbs
 from triage.store.hl7_outbox import Hl7OutboxVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
+from triage.store.reading_list import ReadingListVerbs
 from triage.store.studies import StudyVerbs
-from triage.store.worklist import WorklistVerbs
+from triage.store.work_items import WorkItemVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +24,18 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class Store(AgreementVerbs, ImageVerbs, StudyVerbs, OutboxVerbs, WorklistVerbs, BrakeVerbs):
+class Store(
+    AgreementVerbs,
+    BrakeVerbs,
+    HistoryVerbs,
+    Hl7OutboxVerbs,
+    Hl7Verbs,
+    ImageVerbs,
+    OutboxVerbs,
+    ReadingListVerbs,
+    StudyVerbs,
+    WorkItemVerbs,
+):
     """Everything durable of one site; each verb is one transaction, durable when it returns.
 
     Safe to use from several threads and processes at once.
