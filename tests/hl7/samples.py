@@ -12,7 +12,9 @@ def text(*segments: str) -> bytes:
     return "".join(f"{segment}\r" for segment in segments).encode()
 
 
-def msh(kind: str, number: str = "M1", version: str = "2.3.1", charset: str = "UNICODE UTF-8") -> str:
+def msh(
+    kind: str, number: str = "M1", version: str = "2.3.1", charset: str = "UNICODE UTF-8"
+) -> str:
     """Return a header of the RIS."""
     return (
         f"MSH|^~\\&|RIS|HOSPITAL|CSPINE-TRIAGE|XR|20260302081500||{kind}|{number}|P|{version}"

@@ -180,7 +180,9 @@ class ResultLane:
             self._give_up(one, str(error))
             return None
         except Exception as error:
-            log.exception("result not written", action="result_failed", study=one.study_instance_uid)
+            log.exception(
+                "result not written", action="result_failed", study=one.study_instance_uid
+            )
             self._retry(one, f"an error in this program ({type(error).__name__}); see its log")
             return None
         return message if self._store.result_written(one.result_id, self._owner, message) else None

@@ -193,7 +193,9 @@ def _connected(receiver: Hl7Receiver, timeout_seconds: float) -> socket.socket:
         return context.wrap_socket(connection, server_hostname=name)
     except OSError as error:
         connection.close()
-        raise DeliveryError(f"{receiver.name} speaks no TLS that we trust: {_why(error)}") from error
+        raise DeliveryError(
+            f"{receiver.name} speaks no TLS that we trust: {_why(error)}"
+        ) from error
 
 
 def _why(error: OSError) -> str:

@@ -32,6 +32,7 @@ from triage.store import Store, utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from triage.hl7.parsing import Received
     from triage.settings import Hl7Settings, Settings
 
 log = get_logger("hl7")
@@ -82,9 +83,7 @@ def run(
     log.info("stopped", action="hl7_stopped", count=cut_off)
 
 
-def _serve(
-    server: Server, desk: Desk, stop: threading.Event, alive: Callable[[], None]
-) -> None:
+def _serve(server: Server, desk: Desk, stop: threading.Event, alive: Callable[[], None]) -> None:
     forget_at = time.monotonic()
     while not stop.is_set():
         server.accept(ALIVE_SECONDS)
@@ -121,13 +120,9 @@ class Desk:
 
     def _take(self, content: bytes) -> Acknowledgement:
         try:
-            received = read_message(content, self._settings.hl7.character_set.value)
-            wanted = self._settings.hl7.processing_id
-            if received.value(received.header, 11) not in ("", wanted):
-                raise MessageError("MSH-11 says that the message is not meant for this system")
-            notices = understand(received)
+            received = self._read(content)
             count = self._store.receive_notices(
-                received.identity, notices, partial(place_standing, self._settings)
+                received.identity, understand(received), partial(place_standing, self._settings)
             )
         except MessageError as error:
             log.warning("message refused", action="hl7_refused", problem=error)
@@ -145,6 +140,13 @@ class Desk:
             kind = received.kind.replace("^", "_")
             log.info("message taken", action="hl7_taken", kind=kind, studies=count)
         return DONE
+
+    def _read(self, content: bytes) -> Received:
+        received = read_message(content, self._settings.hl7.character_set.value)
+        meant_for = received.value(received.header, 11)
+        if meant_for not in ("", self._settings.hl7.processing_id):
+            raise MessageError("MSH-11 says that the message is not meant for this system")
+        return received
 
 
 class Server:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from triage.errors import DeliveryRefusedError
 from triage.hl7.mllp import send
 from triage.hl7.priority import priority_message, wanted_code
+from triage.hl7.values import AcknowledgementCode
 
 if TYPE_CHECKING:
     from triage.hl7.priority import Change
@@ -51,5 +52,9 @@ def tell_priority(
     if message is None:
         return None
     # Before it is sent: what comes back must not be taken for the wish of a person.
-    store.note_priority_told(study_instance_uid, wanted_code(order, change.class_after))
-    return send(message, receiver, timeout_seconds)
+    code = wanted_code(order, change.class_after)
+    store.note_priority_told(study_instance_uid, code, taken=False)
+    answer = send(message, receiver, timeout_seconds)
+    if answer.code is AcknowledgementCode.AA:
+        store.note_priority_told(study_instance_uid, code, taken=True)
+    return answer

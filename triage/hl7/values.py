@@ -26,6 +26,7 @@ PRIORITIES: Final = {
     "PRN": OrderPriority.ROUTINE,
 }
 
+
 def order_priority(code: str) -> OrderPriority:
     """Return what a priority code means; UNKNOWN changes nothing."""
     return PRIORITIES.get(code.upper(), OrderPriority.UNKNOWN)

@@ -1,4 +1,4 @@
-"""TLS for the ports and for MLLP: the BCP 195 RFC 8996, 9325 profile of PS3.15 B.12, by default mutual.
+"""TLS for DICOM and MLLP: the BCP 195 RFC 8996, 9325 profile of PS3.15 B.12, by default mutual.
 
 TLS 1.3 where the peer has it, else 1.2 with the four suites of RFC 9325 4.2. Nothing is resumed
 (RFC 9325 3.4): associations are long, handshakes few, and a ticket key that lives as long as the
@@ -263,9 +263,7 @@ def _refuse_passphrase(table: str, key: Path) -> NoReturn:
     )
 
 
-def _pair_error(
-    error: ssl.SSLError, table: str, certificate: Path, key: Path
-) -> SettingsError:
+def _pair_error(error: ssl.SSLError, table: str, certificate: Path, key: Path) -> SettingsError:
     if error.reason in _MISMATCHES:
         return SettingsError(
             f"{table}.tls_private_key: {key} does not belong to the first certificate in"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triage.hl7.values import MessageKind
@@ -15,6 +14,7 @@ from triage.settings import rules
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
+    from pathlib import Path
 
 _DAY = 86_400.0  # seconds
 
@@ -119,9 +119,7 @@ class Hl7Settings:
     )
     tls_client_certificates: bool = field(
         default=True,
-        metadata=rules.flag().described(
-            "Senders must show a certificate (mutual authentication)."
-        ),
+        metadata=rules.flag().described("Senders must show a certificate (mutual authentication)."),
     )
 
 

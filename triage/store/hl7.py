@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _URGENCY: Final = {priority: place for place, priority in enumerate(OrderPriority)}
 _BY: Final = "hl7"  # who ended a step, where a final report did
-_UNKNOWN_ORDER: Final[dict[str, Any]] = {"priority_code": "", "told_code": "", "edited": False}
 
 
 class Hl7Verbs(Database):
@@ -71,11 +70,11 @@ class Hl7Verbs(Database):
         rows.sort(key=lambda row: (row.message != "", row.changed_at))
         return _order(rows[-1], study_instance_uid) if rows else None
 
-    def note_priority_told(self, study_instance_uid: str, code: str) -> None:
-        """Note what order systems are told of a study's priority, before they are.
+    def note_priority_told(self, study_instance_uid: str, code: str, *, taken: bool) -> None:
+        """Note what order systems are told of a study's priority, before they are, and when taken.
 
         Most of them tell everybody what has changed, and so us: what comes back with this
-        code is no word of the people who ordered.
+        code is no word of the people who ordered. Another code, once this one was taken, is.
         """
         with self.writing() as connection:
             study = _study(connection, study_instance_uid)
@@ -83,7 +82,7 @@ class Hl7Verbs(Database):
             connection.execute(
                 update(hl7_orders)
                 .where(hl7_orders.c.order_id.in_(uids))
-                .values(told_code=code)
+                .values(told_code=code, told_taken=taken)
             )
 
     def forget_messages(self, keep_days: float) -> int:
@@ -192,30 +191,27 @@ def _said(notice: Notice, before: Row[Any] | None) -> dict[str, Any]:
     if not isinstance(notice, OrderNotice):
         return {**patient, "read": True}
     location = {"location": notice.location} if notice.location else {}
-    known = _UNKNOWN_ORDER if before is None else before._mapping
     return {
         **patient,
         **location,
-        **_priority_said(notice.priority_code, known),
+        **_priority_said(notice.priority_code, before),
         "cancelled": notice.cancelled,
         "message": notice.message,
         "character_set": notice.character_set,
     }
 
 
-def _priority_said(code: str, before: Any) -> dict[str, Any]:  # noqa: ANN401 - a row's mapping
+def _priority_said(code: str, before: Row[Any] | None) -> dict[str, Any]:
     """Return what an order's priority becomes.
 
     What we told order systems comes back with the next message about the order: that is nobody's
-    wish. Anything else that comes after we told something is a person's, and stays.
+    wish. Anything else that comes after one of them has taken it is a person's, and stays.
     """
-    told = before["told_code"]
-    if not code or (told and code == told):
+    if not code or (before is not None and code == before.told_code):
         return {}
-    return {
-        "priority_code": code,
-        "edited": before["edited"] or (told != "" and code != told),
-    }
+    if before is None or not before.told_taken:
+        return {"priority_code": code}
+    return {"priority_code": code, "edited": True, "told_code": "", "told_taken": False}
 
 
 def _studies_of(connection: Connection, order: Row[Any]) -> list[str]:

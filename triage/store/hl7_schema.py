@@ -44,8 +44,9 @@ hl7_orders = Table(
     Column("accession_number", String, nullable=False),
     Column("patient_ids", JSON, nullable=False),
     Column("priority_code", String, nullable=False, default=""),
-    # What we have told order systems instead; empty while we have told nothing.
+    # What we have told order systems instead, empty while nothing; and whether one has taken it.
     Column("told_code", String, nullable=False, default=""),
+    Column("told_taken", Boolean, nullable=False, default=False),
     Column("edited", Boolean, nullable=False, default=False),
     Column("location", String, nullable=False, default=""),
     Column("cancelled", Boolean, nullable=False, default=False),

@@ -294,7 +294,8 @@ def _grow_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
         apply_waiting_orders(connection, uid, now)
     if order.urgent and not facts.order_priority.urgent:
         # The order said so over HL7: its later images come first too.
-        waiting = and_(instances.c.study_instance_uid == uid, instances.c.state == ImageState.QUEUED)
+        own = instances.c.study_instance_uid == uid
+        waiting = and_(own, instances.c.state == ImageState.QUEUED)
         connection.execute(update(instances).where(waiting).values(urgent=True))
 
 
