@@ -14,14 +14,20 @@ if TYPE_CHECKING:
 
 
 def retry(settings: Settings, destination: str | None) -> int:
-    """Give reports and results that were given up a new start, and make waiting ones due now."""
-    names = [one.name for one in (*settings.destinations, *settings.hl7_receivers)]
+    """Give what was given up a new start, and make what waits due now."""
+    places = (*settings.destinations, *settings.peers, *settings.hl7_receivers)
+    names = [one.name for one in places]
     if destination is not None and destination not in names:
         known = ", ".join(names) or "none"
         raise PermanentError(f"there is no destination {destination!r}; configured are: {known}")
+    told = [one.ae_title for one in settings.peers if destination in (None, one.name)]
     with Store.open(settings.state_folder) as store:
         count = store.revive_deliveries(destination) + store.revive_results(destination)
-    open_console().print(f"{count} deliveries are due now")
+        events = sum(store.revive_events(ae_title) for ae_title in told)
+    console = open_console()
+    console.print(f"{count} deliveries are due now")
+    if settings.peers:
+        console.print(f"{events} events are due now")
     return 0
 
 

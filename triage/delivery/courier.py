@@ -23,6 +23,7 @@ from triage.hl7.values import MessageKind
 from triage.log import get_logger
 from triage.owners import owner_name
 from triage.store import Store
+from triage.ups.events import event_lanes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +64,9 @@ def run(
         ready: Called once when every lane runs.
     """
     with Store.open(settings.state_folder) as store:
-        lanes: list[Lane | ResultLane] = [
+        lanes = [
             *(Lane(settings, place, store, stop) for place in settings.destinations),
+            *event_lanes(settings, store, stop),
             *(
                 ResultLane(settings, receiver, store, stop, Tools())
                 for receiver in settings.hl7_receivers

@@ -53,6 +53,8 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
         yield from _twin_faults(settings)
         if not known_faults & _PORT_KEYS:
             yield from _loop_faults(settings)
+    if not any(key.startswith("peers") for key in known_faults):
+        yield from _twin_peer_faults(settings)
 
 
 def _retry_faults(settings: Settings) -> Iterator[Fault]:
@@ -168,6 +170,19 @@ def _twin_faults(settings: Settings) -> Iterator[Fault]:
                 f"is the same PACS as destinations[{first}] (AE title, address and port); it "
                 "would be sent every report twice, remove one",
             )
+
+
+def _twin_peer_faults(settings: Settings) -> Iterator[Fault]:
+    for what in ("name", "ae_title"):
+        seen: dict[str, int] = {}
+        for number, peer in enumerate(settings.peers, start=1):
+            value: str = getattr(peer, what)
+            first = seen.setdefault(value.lower() if what == "name" else value, number)
+            if first != number:
+                yield Fault(
+                    f"peers[{number}].{what}",
+                    f'"{value}" is that of peers[{first}] too; every peer needs one of its own',
+                )
 
 
 def _loop_faults(settings: Settings) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from triage.settings.hl7 import Hl7Receiver
-from triage.settings.sections import Destination, Settings
+from triage.settings.sections import Destination, Peer, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +33,7 @@ _EXAMPLES: Mapping[type[Any], DataclassInstance] = {
     for one in (
         Destination(name="pacs", ae_title="PACS", address="pacs.hospital.example", port=104),
         Hl7Receiver(name="ris", address="ris.hospital.example", port=2575),
+        Peer(name="viewer", ae_title="VIEWER", address="viewer.hospital.example", port=11115),
     )
 }
 

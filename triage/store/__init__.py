@@ -35,11 +35,22 @@ from triage.store.records import (
     StudySnapshot,
 )
 from triage.store.store import Store
+from triage.store.ups_records import (
+    Candidate,
+    Channel,
+    ClaimedEvent,
+    StepEvent,
+    StepLine,
+    StepWatcher,
+)
 
 __all__ = [
     "EVERYTHING",
     "Arrival",
+    "Candidate",
+    "Channel",
     "ClaimedDelivery",
+    "ClaimedEvent",
     "ClaimedImage",
     "ClaimedResult",
     "DecisionRecord",
@@ -59,9 +70,12 @@ __all__ = [
     "Selection",
     "StandingDecision",
     "StepChange",
+    "StepEvent",
+    "StepLine",
     "StepRecord",
     "StepStateChange",
     "StepSubject",
+    "StepWatcher",
     "Store",
     "StoredFile",
     "StudyRecord",

@@ -18,6 +18,7 @@ from triage.store.hl7_schema import hl7_messages, hl7_orders
 from triage.store.list_records import OrderedStudies, OrderWord, StepChange
 from triage.store.schema import studies, work_items
 from triage.store.standing import as_ordered
+from triage.store.step_events import announce_end
 from triage.store.work_items import hear_order, ordered_items, write_step
 from triage.values import OrderPriority, StepState
 
@@ -273,15 +274,17 @@ def _tell_study(
     )
     hear_order(connection, item, word, placing, now)
     if order.read and item.ended_at is None:
-        _end(connection, item.work_item_uid, now)
+        _end(connection, item, now)
 
 
-def _end(connection: Connection, work_item_uid: str, now: datetime) -> None:
-    """End a step of which the final report has come."""
-    query = select(work_items.c.version).where(work_items.c.work_item_uid == work_item_uid)
+def _end(connection: Connection, item: Row[Any], now: datetime) -> None:
+    """End a step of which the final report has come, and let its subscribers be told."""
+    uid, ended = item.work_item_uid, StepState.COMPLETED
+    query = select(work_items.c.version).where(work_items.c.work_item_uid == uid)
     version = connection.execute(query).scalar_one()
-    change = StepChange(by=_BY, state=StepState.COMPLETED, reason="the final report came")
-    write_step(connection, work_item_uid, version, change, now)
+    change = StepChange(by=_BY, state=ended, reason="the final report came")
+    write_step(connection, uid, version, change, now)
+    announce_end(connection, uid, ended, item.study_state, now)
 
 
 def _order(row: Row[Any], study_instance_uid: str) -> Order:

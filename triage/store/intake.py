@@ -20,6 +20,8 @@ from triage.store.placing import (
 from triage.store.records import Arrival, Placement, Receipt, facts_to_json, without_note
 from triage.store.schema import deliveries, instances, reports, studies, work_items
 from triage.store.states import StudyEvent, after
+from triage.store.step_events import announce_readiness, welcome_study
+from triage.uids import work_item_uid
 from triage.values import ImageState, ReadingClass, StudyState
 
 if TYPE_CHECKING:
@@ -137,7 +139,7 @@ class IntakeVerbs(Database):
         """Take these studies as complete: the association that brought them has ended well."""
         with self.writing() as connection:
             for uid in study_instance_uids:
-                _step(connection, uid, StudyEvent.RELEASED)
+                _step(connection, uid, StudyEvent.RELEASED, self.clock())
 
     def close_quiet(self, quiet_seconds: float) -> tuple[str, ...]:
         """Take studies as complete for which no image came for so long; return their UIDs."""
@@ -151,7 +153,7 @@ class IntakeVerbs(Database):
             ).scalars()
             closed = tuple(quiet)
             for uid in closed:
-                _step(connection, uid, StudyEvent.QUIET)
+                _step(connection, uid, StudyEvent.QUIET, self.clock())
         return closed
 
 
@@ -288,6 +290,7 @@ def _grow_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
         **{f"new_{name}": getattr(facts, name) for name in SHOWN},
     }
     connection.execute(_GROW, values)
+    announce_readiness(connection, uid, study.state, values["new_state"], now)
     named_anew = _complete_search(connection, facts, study, now)
     _neutralise(connection, uid, study.reading_class, order, now)
     if named_anew:
@@ -333,6 +336,7 @@ def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
         )
     )
     create_work_item(connection, facts, now)
+    welcome_study(connection, work_item_uid(facts.study_instance_uid), now)
     apply_waiting_orders(connection, facts.study_instance_uid, now)
 
 
@@ -363,7 +367,9 @@ def _more_urgent(one: OrderPriority, other: OrderPriority) -> OrderPriority:
     return min(one, other, key=ranks.index)
 
 
-def _step(connection: Connection, study_instance_uid: str, happened: StudyEvent) -> None:
+def _step(
+    connection: Connection, study_instance_uid: str, happened: StudyEvent, now: datetime
+) -> None:
     held = studies.c.study_instance_uid == study_instance_uid
     state = connection.execute(select(studies.c.state).where(held)).scalar_one_or_none()
     if state is None:
@@ -374,3 +380,4 @@ def _step(connection: Connection, study_instance_uid: str, happened: StudyEvent)
     connection.execute(
         update(studies).where(held).values(state=follows, changes=studies.c.changes + 1)
     )
+    announce_readiness(connection, study_instance_uid, state, follows, now)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
+from triage.store.event_outbox import EventVerbs
 from triage.store.history import HistoryVerbs
 from triage.store.hl7 import Hl7Verbs
 from triage.store.hl7_outbox import Hl7OutboxVerbs
@@ -14,6 +15,7 @@ from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
 from triage.store.reading_list import ReadingListVerbs
 from triage.store.studies import StudyVerbs
+from triage.store.ups import StepVerbs
 from triage.store.work_items import WorkItemVerbs
 
 if TYPE_CHECKING:
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
 class Store(
     AgreementVerbs,
     BrakeVerbs,
+    EventVerbs,
     HistoryVerbs,
     Hl7OutboxVerbs,
     Hl7Verbs,
     ImageVerbs,
     OutboxVerbs,
     ReadingListVerbs,
+    StepVerbs,
     StudyVerbs,
     WorkItemVerbs,
 ):
