@@ -53,10 +53,10 @@ ROLES = {
     role.name: role
     for role in (
         Role("listener", "triage.intake.listener", stop_seconds=15),
+        Role("hl7", "triage.hl7.server", stop_seconds=10),
         Role("worker", "triage.vision.worker", stop_seconds=30),
         Role("clock", "triage.clock", stop_seconds=10),
         Role("courier", "triage.delivery.courier", stop_seconds=35),
-        Role("hl7", "triage.hl7.server", stop_seconds=10),
         Role("web", "triage.web.server", stop_seconds=5),
     )
 }

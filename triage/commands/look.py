@@ -17,12 +17,12 @@ from triage.worklist.order import rank
 from triage.worklist.terminal import render_worklist
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
     from triage.settings import Settings
-    from triage.store import QueueCounts, StudyRecord
+    from triage.store import QueueCounts, ResultRecord, StudyRecord
 
 
 def status(settings: Settings) -> int:
@@ -91,18 +91,19 @@ def study(settings: Settings, uid: str, *, as_json: bool) -> int:
         record = store.study(uid)
         if record is None and (entry := store.worklist_entry(uid)) is not None:
             record = store.study(entry.study_instance_uid)
+        results = () if record is None else store.results_of(record.entry.study_instance_uid)
     if record is None:
         raise PermanentError(
             f"no study {uid} is known; `triage worklist` and the page name those that are"
         )
     if as_json:
-        print(json.dumps(_history(record), indent=2))  # noqa: T201 - the command's output
+        print(json.dumps(_history(record, results), indent=2))  # noqa: T201 - the command's output
     else:
-        _print_history(open_console(), record)
+        _print_history(open_console(), record, results)
     return 0
 
 
-def _history(record: StudyRecord) -> list[dict[str, str]]:
+def _history(record: StudyRecord, results: Sequence[ResultRecord]) -> list[dict[str, str]]:
     """Return everything that happened to a study as dated lines, oldest first."""
     lines: list[tuple[str, str, str]] = []
     for one in record.instances:
@@ -128,6 +129,11 @@ def _history(record: StudyRecord) -> list[dict[str, str]]:
         when = letter.stored_at or letter.next_attempt_at
         text = f"report {letter.sop_instance_uid} to {letter.destination}: {letter.state.value}"
         lines.append((when.isoformat(), "delivery", _with(text, letter.problem)))
+    for result in results:
+        when = result.acknowledged_at or result.next_attempt_at
+        number = f" {result.control_id}" if result.control_id else ""
+        text = f"result{number} to {result.receiver}: {result.state.value}"
+        lines.append((when.isoformat(), "HL7", _with(text, result.problem)))
     return [{"at": at, "what": what, "text": text} for at, what, text in sorted(lines)]
 
 
@@ -135,7 +141,7 @@ def _with(text: str, detail: str) -> str:
     return f"{text} ({detail})" if detail else text
 
 
-def _print_history(console: Console, record: StudyRecord) -> None:
+def _print_history(console: Console, record: StudyRecord, results: Sequence[ResultRecord]) -> None:
     entry = record.entry
     console.print(f"study {entry.study_instance_uid}", markup=False)
     console.print(f"work item {entry.work_item_uid}", markup=False)
@@ -143,5 +149,5 @@ def _print_history(console: Console, record: StudyRecord) -> None:
         f"{entry.study_state.value}, priority {entry.priority.value}: {'; '.join(entry.reasons)}",
         markup=False,
     )
-    for line in _history(record):
+    for line in _history(record, results):
         console.print(f"{line['at'][:19]}  {line['what']:<9} {line['text']}", markup=False)

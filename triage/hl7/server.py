@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from triage.conclude import place_standing
-from triage.errors import MessageError, TransientError, TriageError
+from triage.errors import MessageError, SettingsError, TransientError, TriageError
 from triage.hl7.messages import acknowledge
 from triage.hl7.mllp import Frames, TooLongError, framed
 from triage.hl7.orders import understand
@@ -65,9 +65,11 @@ def run(
 
     Raises:
         TransientError: The port cannot be opened.
-        SettingsError: A certificate or key cannot be used.
+        SettingsError: There is no port, or a certificate or key cannot be used.
         StoreError: The store cannot be used.
     """
+    if not settings.hl7.port:
+        raise SettingsError("hl7.port is 0: set the port on which HL7 is to be received")
     tls = server_context(settings.hl7, table="hl7") if settings.hl7.tls else None
     with (
         closing(_listening(settings.hl7)) as listening,
