@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from tests.hl7 import ris
 from tests.hl7.ris import Ris, field
 from tests.hl7.samples import STUDY, orm
 from tests.peers import LOOPBACK, free_port
-from triage.delivery import courier
+from triage.delivery import courier, hl7_lane
 from triage.errors import DeliveryError, DeliveryRefusedError
 from triage.hl7.server import Desk
 from triage.hl7.telling import tell_priority
@@ -219,9 +220,10 @@ def test_a_courier_that_died_after_sending_is_followed_by_the_same_message(
     with Ris() as peer:
         told = opened(peer.port)
         decide()
-        with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
-            dying.setattr(type(store), "result_acknowledged", die)
+        monkeypatch.setattr(type(store), "result_acknowledged", die)
+        with pytest.raises(KeyboardInterrupt):
             told.deliver_due()
+        monkeypatch.undo()
         assert states(store) == [SENDING]
         assert store.reap_results(lambda _owner: True) == 1
         opened(peer.port)
@@ -245,10 +247,6 @@ def test_what_cannot_be_written_for_a_receiver_is_a_dead_letter_and_stops_no_oth
 def test_the_courier_runs_a_lane_for_each_receiver_of_results(
     store, settings, decide, monkeypatch, lane
 ):
-    from dataclasses import replace
-
-    from triage.delivery import hl7_lane
-
     monkeypatch.setattr(hl7_lane, "IDLE_SECONDS", 0.05)
     with Ris() as well, Ris() as orders:
         receivers = (

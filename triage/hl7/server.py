@@ -43,6 +43,7 @@ DRAIN_SECONDS = 5.0  # a message that has arrived is still answered
 _BACKLOG = 64
 _CHUNK_BYTES = 65_536
 _KILOBYTE = 1024
+_LEAVING_SECONDS = 2.0  # what a caller that is sent away may still send
 
 DONE = Acknowledgement(AcknowledgementCode.AA)
 NOT_NOW = Acknowledgement(AcknowledgementCode.AE, "not now; send the message again")
@@ -175,6 +176,7 @@ class Server:
         self._lock = threading.Lock()
         self._open: dict[threading.Thread, socket.socket] = {}
         self._stopping = threading.Event()
+        listening.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(listening, selectors.EVENT_READ)
 
@@ -257,6 +259,7 @@ class Server:
             except TooLongError as error:
                 log.warning("message refused", action="hl7_refused", problem=TOO_LONG.problem)
                 self._reply(connection, acknowledge(error.head, TOO_LONG, utc_now()))
+                _hang_up(connection)
                 return
             if content is None:
                 return
@@ -265,6 +268,16 @@ class Server:
     def _reply(self, connection: socket.socket, answer: bytes) -> None:
         connection.settimeout(self._settings.message_timeout_seconds)
         connection.sendall(framed(answer))
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """End a connection so that the last answer arrives: bytes that nobody reads would undo it."""
+    deadline = time.monotonic() + _LEAVING_SECONDS
+    connection.settimeout(_LEAVING_SECONDS)
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        while time.monotonic() < deadline and connection.recv(_CHUNK_BYTES):
+            pass
 
 
 @dataclass(slots=True)
