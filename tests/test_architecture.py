@@ -36,7 +36,14 @@ LEVELS = {
         "triage.report",
         "triage.worklist",
     },
-    "what loops share": {"triage.conclude", "triage.filing"},
+    "what loops share": {
+        "triage.conclude",
+        "triage.delivery.answers",
+        "triage.delivery.association",
+        "triage.delivery.backoff",
+        "triage.filing",
+        "triage.modes",
+    },
     "loops": {
         "triage.clock",
         "triage.delivery",
@@ -46,6 +53,7 @@ LEVELS = {
         "triage.intake.listener",
         "triage.intake.reading_list",
         "triage.intake.storing",
+        "triage.receivers",
         "triage.vision.worker",
         "triage.web",
     },

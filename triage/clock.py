@@ -10,10 +10,10 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from triage.conclude import conclude_ready
-from triage.decision import place
 from triage.log import get_logger
+from triage.modes import check_findings, place_standing
 from triage.owners import is_dead
-from triage.store import Placement, Store
+from triage.store import Store
 from triage.vision.bundle import Bundle, default_bundle_folder
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from triage.settings import Settings
-    from triage.store import StandingDecision
 
 log = get_logger("clock")
 
@@ -47,6 +46,7 @@ def run(
     """
     bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
     with Store.open(settings.state_folder) as store:
+        check_findings(settings.decision, bundle.operating_points)
         _adopt_mode(store, settings)
         scheduler = _scheduler(store, settings, bundle)
         scheduler.start()
@@ -54,14 +54,6 @@ def run(
         while not stop.wait(ALIVE_SECONDS):
             alive()
         scheduler.shutdown(wait=True)
-
-
-def place_standing(settings: Settings, stands: StandingDecision) -> Placement:
-    """Return where a decided study belongs under the site's present mode."""
-    reading_class = place(
-        stands.outcome, stands.order_priority, settings.decision.mode, spared=stands.spared
-    )
-    return Placement(reading_class, stands.reasons, stands.outcome)
 
 
 def _adopt_mode(store: Store, settings: Settings) -> None:

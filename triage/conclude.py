@@ -13,13 +13,14 @@ from triage.decision import decide, is_spared
 from triage.errors import ReportError, TransientError
 from triage.filing import file_report
 from triage.log import get_logger
+from triage.modes import modes_of
 from triage.store import Placement
-from triage.values import Mode, Outcome, StudyState
+from triage.values import Outcome, StudyState
 
 if TYPE_CHECKING:
     from triage.settings import Settings
     from triage.store import ReportRecord, Store, StudySnapshot
-    from triage.values import Decision
+    from triage.values import Decision, Mode
     from triage.vision.bundle import Bundle
 
 log = get_logger("conclude")
@@ -57,17 +58,19 @@ def _examine(store: Store, settings: Settings, bundle: Bundle, study_instance_ui
     snapshot = store.snapshot(study_instance_uid)
     if _requeue_outdated(store, snapshot, bundle.identity.digest):
         return False
-    mode = Mode.SHADOW if snapshot.paused else settings.decision.mode
+    modes = modes_of(settings.decision, snapshot)
     spared = is_spared(study_instance_uid, settings.decision.undemoted_share)
     decision = decide(
         snapshot.evidence,
         bundle.operating_points,
         bundle.members,
         bundle.identity.digest,
-        mode,
+        modes.general,
         spared=spared,
+        finding_modes=modes.findings,
     )
     if snapshot.state is StudyState.COMPLETE and snapshot.settled:
+        mode = modes.governing(decision.flagged)
         return _conclude(store, settings, bundle, snapshot, decision, mode, spared=spared)
     _raise_early(store, bundle, snapshot, decision)
     return False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from triage.clock import place_standing
 from triage.commands.console import open_console
 from triage.errors import PermanentError
+from triage.modes import place_standing
 from triage.store import Store
 
 if TYPE_CHECKING:

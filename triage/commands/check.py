@@ -18,6 +18,7 @@ from triage.delivery.association import Line, opened
 from triage.errors import TriageError
 from triage.intake.compatibility import changed_parts
 from triage.intake.tls import describe_certificate
+from triage.modes import check_findings
 from triage.presence import last_signs
 from triage.roles import ROLES
 from triage.store import Store
@@ -168,6 +169,7 @@ def _certificate(settings: ListenerSettings) -> str:
 
 def _bundle(settings: Settings) -> str:
     bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
+    check_findings(settings.decision, bundle.operating_points)
     load_networks(bundle)
     identity = bundle.identity
     certified = [p.finding for p in bundle.operating_points if p.rule_out is not None]

@@ -45,6 +45,10 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
         yield from _tls_faults(settings.listener)
     if not known_faults & {*_PORT_KEYS, "web.address", "web.port"}:
         yield from _port_faults(settings)
+    if not any(key.startswith("decision.") for key in known_faults):
+        yield from _mode_faults(settings)
+    if not any(key.split("[")[0].endswith("_receivers") for key in known_faults):
+        yield from _receiver_faults(settings)
     if not any(key.startswith("destinations") for key in known_faults):
         yield from _twin_faults(settings)
         if not known_faults & _PORT_KEYS:
@@ -117,6 +121,41 @@ def _twin_faults(settings: Settings) -> Iterator[Fault]:
                 f"is the same PACS as destinations[{first}] (AE title, address and port); it "
                 "would be sent every report twice, remove one",
             )
+
+
+def _mode_faults(settings: Settings) -> Iterator[Fault]:
+    names = [site.name for site in settings.decision.sites]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Fault(
+            "decision.sites",
+            f'"{name}" stands there twice (capitals and spaces do not count); remove one',
+        )
+
+
+def _receiver_faults(settings: Settings) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for where, name in _receiver_names(settings):
+        first = seen.setdefault(name.lower(), where)
+        if first != where:
+            yield Fault(
+                f"{where}.name",
+                f'"{name}" is the name of {first} too; every receiver needs a name of its own',
+            )
+    ports = [port for _, port in _open_ports(settings.listener)]
+    for number, manager in enumerate(settings.ups_receivers, start=1):
+        if manager.port in ports and _reaches(settings.listener.address, manager.address):
+            yield Fault(
+                f"ups_receivers[{number}].port",
+                f"{manager.address} port {manager.port} is this system's own listener, which "
+                "shows our priorities already: give the port of the other manager",
+            )
+
+
+def _receiver_names(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield where each receiver of priorities is configured, and its name."""
+    for kind in ("orthanc_receivers", "ups_receivers"):
+        for number, receiver in enumerate(getattr(settings, kind), start=1):
+            yield f"{kind}[{number}]", receiver.name
 
 
 def _loop_faults(settings: Settings) -> Iterator[Fault]:

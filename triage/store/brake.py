@@ -9,8 +9,8 @@ from sqlalchemy import and_, func, insert, select, update
 from triage.store.database import Database
 from triage.store.placing import place_work_item, unassessed
 from triage.store.records import Placement, StandingDecision
-from triage.store.schema import controls, decisions, studies, work_items
-from triage.values import StudyState
+from triage.store.schema import controls, decisions, instances, studies, work_items
+from triage.values import ImageState, StudyState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,11 +81,12 @@ def _place_all(
     reason: str,
 ) -> int:
     moved = 0
+    films = _films(connection)
     for row in _standing(connection):
         if row.decided_outcome is None or row.state is not StudyState.DECIDED:
             placement = unassessed(row.order_priority)
         else:
-            placement = placing(_stands(row))
+            placement = placing(_stands(row, films.get(row.study_instance_uid, ())))
         moved += row.class_now is not placement.reading_class
         place_work_item(connection, row.study_instance_uid, placement, now, cause=reason)
     # What is not decided yet is looked at again, under the mode that now holds.
@@ -116,6 +117,7 @@ def _standing(connection: Connection) -> list[Row[Any]]:
             work_items.c.reading_class.label("class_now"),
             decisions.c.outcome.label("decided_outcome"),
             decisions.c.reasons.label("decided_reasons"),
+            decisions.c.flagged,
             decisions.c.spared,
         )
         .join_from(studies, work_items)
@@ -131,11 +133,27 @@ def _standing(connection: Connection) -> list[Row[Any]]:
     return list(connection.execute(query))
 
 
-def _stands(row: Row[Any]) -> StandingDecision:
+def _films(connection: Connection) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return where the films of every study came from: institution and sender."""
+    institution = instances.c.facts["institution_name"].as_string()
+    query = (
+        select(instances.c.study_instance_uid, institution, instances.c.calling_ae_title)
+        .where(~instances.c.superseded, instances.c.state != ImageState.HEADER_ONLY)
+        .distinct()
+    )
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for study, name, title in connection.execute(query):
+        found[study] = (*found.get(study, ()), (name or "", title))
+    return found
+
+
+def _stands(row: Row[Any], films: tuple[tuple[str, str], ...]) -> StandingDecision:
     return StandingDecision(
         study_instance_uid=row.study_instance_uid,
         order_priority=row.order_priority,
         outcome=row.decided_outcome,
         reasons=tuple(row.decided_reasons),
         spared=row.spared,
+        flagged=tuple(row.flagged),
+        films=films,
     )

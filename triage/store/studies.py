@@ -190,6 +190,7 @@ def _snapshot(
         evidence=evidence,
         paths={image.sop_instance_uid: image.path for image in images},
         facts={image.sop_instance_uid: facts_from_json(image.facts) for image in images},
+        senders={image.sop_instance_uid: image.calling_ae_title for image in images},
         decisions=decided,
         last_report=report,
     )
