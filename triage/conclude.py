@@ -37,7 +37,8 @@ def conclude_ready(store: Store, settings: Settings, bundle: Bundle) -> int:
     Returns:
         How many studies got a decision.
     """
-    uids = store.studies_to_examine()
+    waits = [worklist.wait_seconds for worklist in settings.modality_worklists]
+    uids = store.studies_to_examine(order_wait_seconds=max(waits, default=0.0))
     return sum(_examine_alone(store, settings, bundle, uid) for uid in uids)
 
 

@@ -10,7 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pynetdicom import build_context
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import time
+    ModalityWorklistInformationFind,
+    Verification,
+)
 
 from triage.commands.console import open_console
 from triage.commands.repair import compare, repair
@@ -20,7 +23,9 @@ from triage.intake.compatibility import changed_parts
 from triage.intake.tls import describe_certificate
 from triage.modes import check_findings
 from triage.presence import last_signs
-from triage.roles import ROLES
+from triage.receivers.configured import configured_receivers
+from triage.receivers.ups import line_to
+from triage.roles import roles_of
 from triage.store import Store
 from triage.vision.bundle import Bundle, default_bundle_folder
 from triage.vision.weights import load_networks
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from triage.settings import Destination, ListenerSettings, Settings
+    from triage.settings import Destination, ListenerSettings, ModalityWorklist, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[
     if settings.listener.tls_port:
         yield _tried("certificate", lambda: _certificate(settings.listener))
     yield _tried("model bundle", lambda: _bundle(settings))
-    running = not all(sign.silent for sign in last_signs(settings.state_folder, ROLES))
+    running = not all(sign.silent for sign in last_signs(settings.state_folder, roles_of(settings)))
     for key, address, port in _ports(settings):
         name = key.replace(".", " ").replace("_", " ")
         yield _tried(name, partial(_port, key, address, port, running=running))
@@ -96,6 +101,10 @@ def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[
         yield Finding("destinations", passed=True, detail="none: reports stay in the state folder")
     for destination in settings.destinations if extent.peers else ():
         yield _tried(f"destination {destination.name}", partial(_echo, settings, destination))
+    for receiver in configured_receivers(settings) if extent.peers else ():
+        yield _tried(f"receiver {receiver.name}", receiver.describe)
+    for worklist in settings.modality_worklists if extent.peers else ():
+        yield _tried(f"modality worklist {worklist.name}", partial(_worklist, settings, worklist))
 
 
 def _tried(name: str, attempt: Callable[[], str]) -> Finding:
@@ -200,6 +209,15 @@ def _port(key: str, address: str, port: int, *, running: bool) -> str:
             f"{address}:{port} cannot be listened on ({error.strerror}); stop what uses it or"
             f" change {key}"
         ) from error
+
+
+def _worklist(settings: Settings, worklist: ModalityWorklist) -> str:
+    timeout_seconds = settings.delivery.timeout_seconds
+    line = line_to(worklist, settings.listener.ae_title, timeout_seconds)
+    with opened(line, [build_context(ModalityWorklistInformationFind)]) as association:
+        if not association.accepted_contexts:
+            raise TriageError(f"{line.peer} serves no Modality Worklist; check its configuration")
+    return f"{worklist.ae_title} at {worklist.address}:{worklist.port} serves a worklist"
 
 
 def _echo(settings: Settings, destination: Destination) -> str:

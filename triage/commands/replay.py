@@ -135,9 +135,7 @@ def _tell_study(
         console.print(f"    {reason}", markup=False)
     if report_folder is not None:
         sources = {film.facts.sop_instance_uid: (film.path, film.facts) for film in films}
-        report = build_study_report(
-            bundle, evidence, decision, governing, sources, utc_now()
-        )
+        report = build_study_report(bundle, evidence, decision, governing, sources, utc_now())
         report_folder.mkdir(parents=True, exist_ok=True)
         path = report_folder / f"{report.SOPInstanceUID}.dcm"
         write_durably(path, write_part10(report))

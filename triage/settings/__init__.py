@@ -12,6 +12,7 @@ from triage.settings.receiving import (
     ReceiverSettings,
     UpsReceiver,
 )
+from triage.settings.relations import receiver_names
 from triage.settings.sections import (
     DecisionSettings,
     DeliverySettings,
@@ -57,5 +58,6 @@ __all__ = [
     "example_toml",
     "load_settings",
     "parse_settings",
+    "receiver_names",
     "render_toml",
 ]

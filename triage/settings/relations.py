@@ -134,7 +134,7 @@ def _mode_faults(settings: Settings) -> Iterator[Fault]:
 
 def _receiver_faults(settings: Settings) -> Iterator[Fault]:
     seen: dict[str, str] = {}
-    for where, name in _receiver_names(settings):
+    for where, name in receiver_names(settings):
         first = seen.setdefault(name.lower(), where)
         if first != where:
             yield Fault(
@@ -151,7 +151,7 @@ def _receiver_faults(settings: Settings) -> Iterator[Fault]:
             )
 
 
-def _receiver_names(settings: Settings) -> Iterator[tuple[str, str]]:
+def receiver_names(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield where each receiver of priorities is configured, and its name."""
     for kind in ("orthanc_receivers", "ups_receivers"):
         for number, receiver in enumerate(getattr(settings, kind), start=1):

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from triage.store.database import Watcher, utc_now
+from triage.store.order_questions import OrderQuestion
+from triage.store.receiver_records import (
+    ClaimedChange,
+    Ground,
+    ReceiverChangeRecord,
+    ReceiverCounts,
+    ReceiverStanding,
+    ReceiverStudy,
+)
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -24,15 +33,22 @@ from triage.store.store import Store
 
 __all__ = [
     "Arrival",
+    "ClaimedChange",
     "ClaimedDelivery",
     "ClaimedImage",
     "DecisionRecord",
     "DeliveryRecord",
+    "Ground",
     "InstanceRecord",
+    "OrderQuestion",
     "Placement",
     "PriorityChange",
     "QueueCounts",
     "Receipt",
+    "ReceiverChangeRecord",
+    "ReceiverCounts",
+    "ReceiverStanding",
+    "ReceiverStudy",
     "ReportRecord",
     "StandingDecision",
     "Store",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
-    Double,
     ForeignKey,
     Index,
     Integer,
@@ -14,13 +16,29 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy import Enum as EnumColumn
 
-from triage.store.schema import UtcTime, enum_column, metadata
+from triage.store.schema import UtcTime, metadata
 from triage.values import ReceiverState, Wish
+
+if TYPE_CHECKING:
+    from enum import Enum
 
 # Rows in these states are still to be carried; there is at most one for a study and receiver.
 LIVE_STATES = (ReceiverState.PENDING, ReceiverState.CONFIRMING, ReceiverState.NOT_MOVED)
 _LIVE = text(f"state IN ({', '.join(repr(state.value) for state in LIVE_STATES)})")
+
+
+def _enum(kind: type[Enum]) -> EnumColumn:
+    return EnumColumn(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        values_callable=lambda members: [member.value for member in members],
+        name=f"{kind.__name__.lower()}_value",
+        length=24,
+    )
+
 
 # Whoever changes a place writes a row for each of these, whatever process it is.
 receivers = Table(
@@ -28,6 +46,7 @@ receivers = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("since", UtcTime, nullable=False),
+    Column("configured", Boolean, nullable=False),
 )
 
 # What a receiver shows for a study, as far as we know: the ground of compare-and-set.
@@ -36,7 +55,7 @@ receiver_standings = Table(
     metadata,
     Column("receiver", String, primary_key=True),
     Column("study_instance_uid", String(64), primary_key=True),
-    Column("wish", enum_column(Wish), nullable=False),  # what we want to stand there
+    Column("wish", _enum(Wish), nullable=False),  # what we want to stand there
     Column("original", String),  # what stood there before we first wrote; NULL: never asked
     Column("known", String),  # what it showed when we last asked and it was as we knew
     Column("intended", String),  # what we have begun to write; NULL: nothing unconfirmed
@@ -52,12 +71,12 @@ receiver_changes = Table(
     Column("change_id", ForeignKey("priority_changes.change_id"), nullable=False),
     Column("receiver", String, nullable=False),
     Column("study_instance_uid", String(64), nullable=False),
-    Column("wish", enum_column(Wish), nullable=False),
+    Column("wish", _enum(Wish), nullable=False),
     Column("reason", String, nullable=False),
     Column("bundle_digest", String(64), nullable=False, default=""),
-    Column("threshold", Double),
+    Column("threshold", String, nullable=False, default=""),
     Column("made_at", UtcTime, nullable=False),
-    Column("state", enum_column(ReceiverState), nullable=False),
+    Column("state", _enum(ReceiverState), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt_at", UtcTime, nullable=False),
     Column("lease_owner", String, nullable=False, default=""),

@@ -8,7 +8,10 @@ from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
 from triage.store.images import ImageVerbs
+from triage.store.order_questions import OrderQuestionVerbs
 from triage.store.outbox import OutboxVerbs
+from triage.store.receiver_views import ReceiverViewVerbs
+from triage.store.receivers import ReceiverVerbs
 from triage.store.studies import StudyVerbs
 from triage.store.worklist import WorklistVerbs
 
@@ -20,7 +23,17 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class Store(AgreementVerbs, ImageVerbs, StudyVerbs, OutboxVerbs, WorklistVerbs, BrakeVerbs):
+class Store(
+    AgreementVerbs,
+    BrakeVerbs,
+    ImageVerbs,
+    OrderQuestionVerbs,
+    OutboxVerbs,
+    ReceiverVerbs,
+    ReceiverViewVerbs,
+    StudyVerbs,
+    WorklistVerbs,
+):
     """Everything durable of one site; each verb is one transaction, durable when it returns.
 
     Safe to use from several threads and processes at once.

@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select, update
 
 from triage.store.brake import is_paused
 from triage.store.database import Database
+from triage.store.order_questions import order_known
 from triage.store.placing import place_work_item
 from triage.store.records import (
     Placement,
@@ -45,16 +46,26 @@ WAITING_FOR_A_WORKER = (ImageState.QUEUED, ImageState.CLAIMED)
 class StudyVerbs(Database):
     """What the concluding of studies says to the store."""
 
-    def studies_to_examine(self, limit: int = 20) -> tuple[str, ...]:
+    def studies_to_examine(
+        self, limit: int = 20, order_wait_seconds: float = 0.0
+    ) -> tuple[str, ...]:
         """Return studies about which something changed since they were last examined.
 
         Those that still arrive come first: to look whether one must be raised takes no time,
         while each complete study takes the writing of its report.
+
+        Args:
+            limit: How many at most.
+            order_wait_seconds: A complete study whose order nobody has told of yet waits for it
+                until this long after its first image; 0 where nobody is asked.
         """
+        due = studies.c.changes > studies.c.examined
+        if order_wait_seconds > 0:
+            due &= order_known(self.clock(), order_wait_seconds)
         with self.reading() as connection:
             found = connection.execute(
                 select(studies.c.study_instance_uid)
-                .where(studies.c.changes > studies.c.examined)
+                .where(due)
                 .order_by(studies.c.state == StudyState.COMPLETE, studies.c.first_arrival)
                 .limit(limit)
             ).scalars()
