@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from triage.conclude import conclude_ready
+from triage.conclude import conclude_ready, place_standing
+from triage.decision import ladder_of
 from triage.log import get_logger
-from triage.modes import check_findings, place_standing
+from triage.modes import check_findings
 from triage.owners import is_dead
 from triage.store import Store
 from triage.vision.bundle import Bundle, default_bundle_folder
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = get_logger("clock")
 
 CLOSING_SECONDS = 0.25  # adds, on average, half of this to every report
+CAP_SECONDS = 1.0
 REAPING_SECONDS = 5
 DISK_SECONDS = 60
 ALIVE_SECONDS = 1.0
@@ -61,6 +63,7 @@ def _adopt_mode(store: Store, settings: Settings) -> None:
     moved = store.place_all(
         lambda stands: place_standing(settings, stands),
         f"mode {settings.decision.mode.value}",
+        lift_cap=ladder_of(settings.decision).moves_nothing,
     )
     log.info("mode in force", action="mode", mode=settings.decision.mode.value, count=moved)
 
@@ -82,6 +85,7 @@ def _scheduler(store: Store, settings: Settings, bundle: Bundle) -> BackgroundSc
         )
 
     every(CLOSING_SECONDS, lambda: _close_and_conclude(store, settings, bundle))
+    every(CAP_SECONDS, lambda: _note_overdue(store, settings))
     every(REAPING_SECONDS, lambda: _reap(store, settings))
     every(DISK_SECONDS, lambda: _watch_disk(settings))
     return scheduler
@@ -90,6 +94,19 @@ def _scheduler(store: Store, settings: Settings, bundle: Bundle) -> BackgroundSc
 def _close_and_conclude(store: Store, settings: Settings, bundle: Bundle) -> None:
     store.close_quiet(settings.studies.quiet_seconds)
     conclude_ready(store, settings, bundle)
+
+
+def _note_overdue(store: Store, settings: Settings) -> None:
+    """Tell those who follow the ledger what the waiting cap has raised.
+
+    In shadow mode, and while the brake is on, nothing is raised anywhere.
+    """
+    if ladder_of(settings.decision).moves_nothing or store.paused():
+        return
+    cap_seconds = settings.worklist.waiting_cap_minutes * 60
+    count = store.note_overdue(store.clock(), cap_seconds)
+    if count:
+        log.info("waiting cap reached", action="overdue", count=count)
 
 
 def _reap(store: Store, settings: Settings) -> None:

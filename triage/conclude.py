@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from triage.decision import decide, is_spared
+from triage.decision import decide, is_spared, ladder_of, place
 from triage.errors import ReportError, TransientError
 from triage.filing import file_report
 from triage.log import get_logger
@@ -19,7 +19,7 @@ from triage.values import Outcome, StudyState
 
 if TYPE_CHECKING:
     from triage.settings import Settings
-    from triage.store import ReportRecord, Store, StudySnapshot
+    from triage.store import ReportRecord, StandingDecision, Store, StudySnapshot
     from triage.values import Decision, Mode
     from triage.vision.bundle import Bundle
 
@@ -40,6 +40,13 @@ def conclude_ready(store: Store, settings: Settings, bundle: Bundle) -> int:
     waits = [worklist.wait_seconds for worklist in settings.modality_worklists]
     uids = store.studies_to_examine(order_wait_seconds=max(waits, default=0.0))
     return sum(_examine_alone(store, settings, bundle, uid) for uid in uids)
+
+
+def place_standing(settings: Settings, stands: StandingDecision) -> Placement:
+    """Return where a decided study belongs under the site's present modes."""
+    mode = ladder_of(settings.decision).at(stands.films).governing(stands.flagged)
+    reading_class = place(stands.outcome, stands.order_priority, mode, spared=stands.spared)
+    return Placement(reading_class, stands.reasons, stands.outcome)
 
 
 def _examine_alone(

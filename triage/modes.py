@@ -5,16 +5,15 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from triage.decision import StudyModes, ladder_of, place
+from triage.decision import StudyModes, ladder_of
 from triage.errors import SettingsError
-from triage.store import Placement
 from triage.values import ImageState, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from triage.settings import DecisionSettings, Settings
-    from triage.store import StandingDecision, StudySnapshot
+    from triage.settings import DecisionSettings
+    from triage.store import StudySnapshot
     from triage.values import OperatingPoint
 
 
@@ -29,13 +28,6 @@ def modes_of(settings: DecisionSettings, snapshot: StudySnapshot) -> StudyModes:
     ]
     names = [(snapshot.facts[film].institution_name, snapshot.senders[film]) for film in films]
     return ladder_of(settings).at(names)
-
-
-def place_standing(settings: Settings, stands: StandingDecision) -> Placement:
-    """Return where a decided study belongs under the site's present modes."""
-    mode = ladder_of(settings.decision).at(stands.films).governing(stands.flagged)
-    reading_class = place(stands.outcome, stands.order_priority, mode, spared=stands.spared)
-    return Placement(reading_class, stands.reasons, stands.outcome)
 
 
 def check_findings(settings: DecisionSettings, points: Sequence[OperatingPoint]) -> None:

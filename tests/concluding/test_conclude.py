@@ -12,9 +12,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.factories import Clock, make_facts
 from triage import conclude
-from triage.conclude import conclude_ready
+from triage.conclude import conclude_ready, place_standing
 from triage.errors import ReportError, TransientError
-from triage.modes import place_standing
 from triage.settings import DecisionSettings, Destination, default_settings
 from triage.store import Store, StoredFile
 from triage.values import (

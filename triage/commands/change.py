@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from triage.commands.console import open_console
 from triage.commands.putting_back import put_back
+from triage.conclude import place_standing
 from triage.errors import PermanentError
-from triage.modes import place_standing
 from triage.settings import receiver_names
 from triage.store import Store
 

@@ -72,6 +72,12 @@ class Ladder:
     sites: Mapping[str, Mode] = field(default_factory=_none)
     findings: Mapping[str, Mode] = field(default_factory=_none)
 
+    @property
+    def moves_nothing(self) -> bool:
+        """Whether it is shadow mode for every study and every finding."""
+        modes = [self.default, *self.sites.values(), *self.findings.values()]
+        return all(mode is Mode.SHADOW for mode in modes)
+
     def at(self, films: Iterable[Collection[str]]) -> StudyModes:
         """Return the modes of one study.
 

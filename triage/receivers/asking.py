@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from triage.conclude import place_standing
 from triage.delivery.association import PeerError
 from triage.delivery.backoff import rest_seconds
 from triage.log import get_logger
-from triage.modes import place_standing
 from triage.receivers.lane import Tools
 from triage.receivers.modality_worklist import ask
 from triage.receivers.receiver import NotTakenError

@@ -88,22 +88,22 @@ class Receiver(Protocol):
 
     `standing` and `apply` raise PeerError when the receiver is away or leaves us without an
     answer, and NotTakenError when it answers that it will not; every wait in them is bounded.
-
-    Attributes:
-        name: Its name in the configuration.
-        words: What it can be made to show.
-        can_be_asked: Whether `standing` tells what it shows. Where it does not, a change ends
-            with its acknowledgement.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name in the configuration."""
+        ...
 
     @property
-    def words(self) -> Words: ...
+    def words(self) -> Words:
+        """What it can be made to show."""
+        ...
 
     @property
-    def can_be_asked(self) -> bool: ...
+    def can_be_asked(self) -> bool:
+        """Whether `standing` tells what it shows; where not, a change ends with its answer."""
+        ...
 
     def describe(self) -> str:
         """Ask who answers there; one clause, for `triage check`."""

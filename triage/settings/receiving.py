@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from triage.settings import rules
 from triage.settings.keys import key
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _FIRST_METADATA, _LAST_METADATA = 1024, 65535  # Orthanc's range for the numbers of a site's own
 

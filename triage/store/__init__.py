@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from triage.store.database import Watcher, utc_now
+from triage.store.list_records import (
+    EVERYTHING,
+    NewStep,
+    OrderedStudies,
+    OrderWord,
+    Position,
+    Selection,
+    StepChange,
+    StepRecord,
+    StepStateChange,
+    StepSubject,
+    Window,
+)
 from triage.store.order_questions import OrderQuestion
 from triage.store.receiver_records import (
     ClaimedChange,
@@ -32,6 +45,7 @@ from triage.store.records import (
 from triage.store.store import Store
 
 __all__ = [
+    "EVERYTHING",
     "Arrival",
     "ClaimedChange",
     "ClaimedDelivery",
@@ -40,8 +54,12 @@ __all__ = [
     "DeliveryRecord",
     "Ground",
     "InstanceRecord",
+    "NewStep",
     "OrderQuestion",
+    "OrderWord",
+    "OrderedStudies",
     "Placement",
+    "Position",
     "PriorityChange",
     "QueueCounts",
     "Receipt",
@@ -50,11 +68,17 @@ __all__ = [
     "ReceiverStanding",
     "ReceiverStudy",
     "ReportRecord",
+    "Selection",
     "StandingDecision",
+    "StepChange",
+    "StepRecord",
+    "StepStateChange",
+    "StepSubject",
     "Store",
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
     "Watcher",
+    "Window",
     "utc_now",
 ]

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import String, and_, bindparam, case, insert, select, update
 
 from triage.store.database import Database
-from triage.store.placing import create_work_item, place_work_item
+from triage.store.placing import (
+    BY_ARRIVAL,
+    BY_ORDER,
+    Cause,
+    create_work_item,
+    name_columns,
+    place_work_item,
+)
 from triage.store.records import Arrival, Placement, Receipt, facts_to_json, without_note
 from triage.store.schema import deliveries, instances, reports, studies, work_items
 from triage.store.states import StudyEvent, after
@@ -184,7 +191,14 @@ _CURRENT_VERSION = select(
 )
 _INSERT = insert(instances)
 _STUDY = (
-    select(studies.c.state, studies.c.order_priority, work_items.c.reading_class)
+    select(
+        studies.c.state,
+        studies.c.order_priority,
+        work_items.c.reading_class,
+        work_items.c.patient_id,
+        work_items.c.patient_name,
+        work_items.c.accession_number,
+    )
     .join(work_items, work_items.c.study_instance_uid == studies.c.study_instance_uid)
     .where(studies.c.study_instance_uid == bindparam("study"))
 )
@@ -203,6 +217,20 @@ _GROW = (
             )
             for name in SHOWN
         },
+    )
+)
+
+
+_RENAME = (
+    update(work_items)
+    .where(work_items.c.study_instance_uid == bindparam("study"))
+    .values(
+        **{
+            name: bindparam(f"new_{name}")
+            for name in ("patient_id", "accession_number", *name_columns(""))
+        },
+        changed_at=bindparam("now"),
+        version=work_items.c.version + 1,
     )
 )
 
@@ -259,7 +287,23 @@ def _grow_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
         **{f"new_{name}": getattr(facts, name) for name in SHOWN},
     }
     connection.execute(_GROW, values)
+    _complete_search(connection, facts, study, now)
     _neutralise(connection, uid, study.reading_class, order, now)
+
+
+def _complete_search(
+    connection: Connection, facts: HeaderFacts, known: Row[Any], now: datetime
+) -> None:
+    """Let the work item be found by what its study is now shown with."""
+    found = {
+        name: getattr(facts, name) or getattr(known, name)
+        for name in ("patient_id", "patient_name", "accession_number")
+    }
+    if all(found[name] == getattr(known, name) for name in found):
+        return
+    columns = {**found, **name_columns(found["patient_name"])}
+    values = {f"new_{name}": value for name, value in columns.items()}
+    connection.execute(_RENAME, {"study": facts.study_instance_uid, "now": now, **values})
 
 
 def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> None:
@@ -275,7 +319,7 @@ def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
             **{name: getattr(facts, name) for name in SHOWN},
         )
     )
-    create_work_item(connection, facts.study_instance_uid, facts.order_priority, now)
+    create_work_item(connection, facts, now)
 
 
 def _neutralise(
@@ -292,9 +336,11 @@ def _neutralise(
     lowered = stands is ReadingClass.LIKELY_NORMAL
     if not lowered and order.reading_class >= stands:
         return
-    reason = "another image arrived" if lowered else "the order is urgent"
+    urgent = order.reading_class < stands and order.urgent
+    reason = "the order is urgent" if urgent else "another image arrived"
     placement = Placement(order.reading_class, (reason,), outcome=None)
-    place_work_item(connection, study_instance_uid, placement, now)
+    cause = Cause(BY_ORDER if urgent else BY_ARRIVAL)
+    place_work_item(connection, study_instance_uid, placement, now, cause)
 
 
 def _more_urgent(one: OrderPriority, other: OrderPriority) -> OrderPriority:

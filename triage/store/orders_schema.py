@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, text, Index
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, text
 
 from triage.store.schema import UtcTime, metadata
 

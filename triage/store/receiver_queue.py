@@ -12,6 +12,7 @@ from triage.store.receivers_schema import (
     receiver_standings,
     receivers,
 )
+from triage.store.schema import work_items
 from triage.values import ReceiverState, Wish
 
 if TYPE_CHECKING:
@@ -66,6 +67,31 @@ def enqueue_change(
         # What is no longer configured gets no new priorities, but is still owed the old ones.
         if configured or values["wish"] is Wish.AS_IT_WAS:
             _enqueue(connection, name, values)
+
+
+def enqueue_put_back(connection: Connection, reason: str, now: datetime) -> None:
+    """Have every receiver put back what the list itself no longer moves.
+
+    A study that a reader has opened stays where it is on the list; what we had a receiver show
+    for it is put back all the same. What a person has set stays.
+    """
+    owed = connection.execute(
+        select(receiver_standings.c.receiver, receiver_standings.c.study_instance_uid)
+        .join(
+            work_items,
+            work_items.c.study_instance_uid == receiver_standings.c.study_instance_uid,
+        )
+        .where(receiver_standings.c.wish != Wish.AS_IT_WAS, work_items.c.held_by == "")
+    ).all()
+    for receiver, study in owed:
+        values = {
+            "study_instance_uid": study,
+            "wish": Wish.AS_IT_WAS,
+            "reason": reason,
+            "made_at": now,
+            "next_attempt_at": now,
+        }
+        _enqueue(connection, receiver, values)
 
 
 def _enqueue(connection: Connection, receiver: str, values: dict[str, Any]) -> None:

@@ -70,14 +70,15 @@ class ReceiverChangeRecord:
     """One row of the outbox of priorities, for people to look at.
 
     Attributes:
-        change_id: The line of the ledger that it carries out.
+        change_id: The line of the ledger that it carries out; None where only the brake puts
+            back what stands at the receiver.
         before: What the receiver showed.
         after: What it was asked to show.
         acknowledgement: What it answered.
     """
 
     receiver_change_id: int
-    change_id: int
+    change_id: int | None
     receiver: str
     study_instance_uid: str
     wish: Wish

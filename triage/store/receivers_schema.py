@@ -68,7 +68,9 @@ receiver_changes = Table(
     "receiver_changes",
     metadata,
     Column("receiver_change_id", Integer, primary_key=True),
-    Column("change_id", ForeignKey("priority_changes.change_id"), nullable=False),
+    # The line of the ledger; NULL where the brake puts back what stands at a receiver of a study
+    # that the list itself no longer moves, as a reader has opened it.
+    Column("change_id", ForeignKey("priority_changes.change_id")),
     Column("receiver", String, nullable=False),
     Column("study_instance_uid", String(64), nullable=False),
     Column("wish", _enum(Wish), nullable=False),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from triage.store.list_records import StepStateChange
     from triage.values import (
         Decision,
         DeliveryState,
@@ -204,14 +205,28 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class PriorityChange:
-    """One line of the ledger: what moved a study, and when."""
+    """One line of the ledger: what moved a work item, and when.
 
+    Attributes:
+        change_id: Grows with every line.
+        study_instance_uid: Empty for an item that another system pushed.
+        class_before: As the list showed it, with the waiting cap; None for a new item.
+        class_after: Likewise.
+        by: Who moved it: "ai", "order", "cap", "brake", "mode", "arrival" or "person:NAME".
+        threshold: What the raw scores were held against, "spondylosis=1.25"; empty when no
+            result moved it.
+    """
+
+    change_id: int
+    work_item_uid: str
     study_instance_uid: str
     changed_at: datetime
     class_before: ReadingClass | None
     class_after: ReadingClass
+    by: str
     reason: str
     bundle_digest: str
+    threshold: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +238,7 @@ class StudyRecord:
     decisions: tuple[DecisionRecord, ...]
     deliveries: tuple[DeliveryRecord, ...]
     priority_changes: tuple[PriorityChange, ...]
+    step_changes: tuple[StepStateChange, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
+from triage.store.history import HistoryVerbs
 from triage.store.images import ImageVerbs
 from triage.store.order_questions import OrderQuestionVerbs
 from triage.store.outbox import OutboxVerbs
+from triage.store.reading_list import ReadingListVerbs
 from triage.store.receiver_views import ReceiverViewVerbs
 from triage.store.receivers import ReceiverVerbs
 from triage.store.studies import StudyVerbs
-from triage.store.worklist import WorklistVerbs
+from triage.store.work_items import WorkItemVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +28,15 @@ if TYPE_CHECKING:
 class Store(
     AgreementVerbs,
     BrakeVerbs,
+    HistoryVerbs,
     ImageVerbs,
     OrderQuestionVerbs,
     OutboxVerbs,
+    ReadingListVerbs,
     ReceiverVerbs,
     ReceiverViewVerbs,
     StudyVerbs,
-    WorklistVerbs,
+    WorkItemVerbs,
 ):
     """Everything durable of one site; each verb is one transaction, durable when it returns.
 
