@@ -107,6 +107,8 @@ class ReceiverLane:
                 if self._stop.is_set() or self._tools.monotonic() > deadline:
                     self._hand_back(claimed[number:], "not tried yet", 0.0)
                     break
+                if self._is_done(change):
+                    continue
                 trouble = self._carry_guarded(change)
                 self._note_peer(trouble)
                 if trouble is not None:
@@ -124,6 +126,13 @@ class ReceiverLane:
             self._stop.wait(self._settings.first_retry_seconds)
         elif count == 0:
             watcher.wait(IDLE_SECONDS, self._stop)
+
+    def _is_done(self, change: ClaimedChange) -> bool:
+        """Finish a change that the receiver need not be asked about, even while it is away."""
+        choice = before_asking(change.wish, change.ground)
+        if choice is not None:
+            self._store.receiver_confirmed(change, self._owner, None, choice.why)
+        return choice is not None
 
     def _carry_guarded(self, change: ClaimedChange) -> PeerError | None:
         """Carry one change; return what is wrong with the receiver itself, if anything."""
@@ -152,10 +161,6 @@ class ReceiverLane:
 
     def _put_through(self, change: ClaimedChange) -> None:
         """Compare and set: ask what stands there, note what is to stand there, write."""
-        choice = before_asking(change.wish, change.ground)
-        if choice is not None:
-            self._store.receiver_confirmed(change, self._owner, None, choice.why)
-            return
         standing = self._standing(change)
         choice = choose(change.wish, change.ground, standing, self._receiver.words)
         if choice.step is Step.WRITE and standing is not None:
