@@ -5,21 +5,29 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pynetdicom import build_context
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import time
+    ModalityWorklistInformationFind,
+    Verification,
+)
 
 from triage.commands.console import open_console
 from triage.commands.repair import compare, repair
 from triage.delivery.association import Line, opened
 from triage.errors import TriageError
 from triage.hl7.mllp import Connection
+from triage.hl7.priority import kind_for
 from triage.intake.compatibility import changed_parts
 from triage.intake.tls import describe_certificate
+from triage.modes import check_findings
 from triage.presence import last_signs
+from triage.receivers.configured import configured_receivers
+from triage.receivers.ups import line_to
 from triage.roles import roles_of
 from triage.store import Store
 from triage.vision.bundle import Bundle, default_bundle_folder
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
         Hl7Receiver,
         Hl7Settings,
         ListenerSettings,
+        ModalityWorklist,
         Settings,
     )
 
@@ -96,7 +105,8 @@ def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[
     if settings.hl7.port and settings.hl7.tls:
         yield _tried("certificate of hl7", lambda: _certificate(settings.hl7, "hl7"))
     yield _tried("model bundle", lambda: _bundle(settings))
-    running = not all(sign.silent for sign in last_signs(settings.state_folder, roles_of(settings)))
+    signs = last_signs(settings.state_folder, roles_of(settings))
+    running = not all(sign.silent for sign in signs)
     for key, address, port in _ports(settings):
         name = key.replace(".", " ").replace("_", " ")
         yield _tried(name, partial(_port, key, address, port, running=running))
@@ -104,8 +114,19 @@ def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[
         yield Finding("destinations", passed=True, detail="none: reports stay in the state folder")
     for destination in settings.destinations if extent.peers else ():
         yield _tried(f"destination {destination.name}", partial(_echo, settings, destination))
-    for receiver in settings.hl7_receivers if extent.peers else ():
-        yield _tried(f"HL7 receiver {receiver.name}", partial(_call, settings, receiver))
+    yield from _receivers(settings) if extent.peers else ()
+    for worklist in settings.modality_worklists if extent.peers else ():
+        yield _tried(f"modality worklist {worklist.name}", partial(_worklist, settings, worklist))
+
+
+def _receivers(settings: Settings) -> Iterator[Finding]:
+    for receiver in settings.hl7_receivers:
+        if kind_for(receiver) is None:
+            yield _tried(f"HL7 receiver {receiver.name}", partial(_call, settings, receiver))
+    # A store that cannot be opened has its own finding.
+    with suppress(TriageError), Store.open(settings.state_folder) as store:
+        for one in configured_receivers(settings, store):
+            yield _tried(f"receiver {one.name}", one.describe)
 
 
 def _tried(name: str, attempt: Callable[[], str]) -> Finding:
@@ -179,6 +200,7 @@ def _certificate(settings: ListenerSettings | Hl7Settings, table: str = "listene
 
 def _bundle(settings: Settings) -> str:
     bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
+    check_findings(settings.decision, bundle.operating_points)
     load_networks(bundle)
     identity = bundle.identity
     certified = [p.finding for p in bundle.operating_points if p.rule_out is not None]
@@ -217,6 +239,15 @@ def _call(settings: Settings, receiver: Hl7Receiver) -> str:
     """Open a connection, with TLS where that is asked for; MLLP has no echo."""
     with Connection(receiver, settings.delivery.timeout_seconds):
         return f"{receiver.address}:{receiver.port} takes connections"
+
+
+def _worklist(settings: Settings, worklist: ModalityWorklist) -> str:
+    timeout_seconds = settings.delivery.timeout_seconds
+    line = line_to(worklist, settings.listener.ae_title, timeout_seconds)
+    with opened(line, [build_context(ModalityWorklistInformationFind)]) as association:
+        if not association.accepted_contexts:
+            raise TriageError(f"{line.peer} serves no Modality Worklist; check its configuration")
+    return f"{worklist.ae_title} at {worklist.address}:{worklist.port} serves a worklist"
 
 
 def _echo(settings: Settings, destination: Destination) -> str:

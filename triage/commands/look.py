@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from triage.commands.console import open_console, open_page
+from triage.commands.receivers import print_receivers, receiver_lines
 from triage.errors import PermanentError
 from triage.presence import last_signs
 from triage.roles import roles_of
@@ -22,19 +23,21 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from triage.settings import Settings
-    from triage.store import QueueCounts, ResultRecord, StudyRecord
+    from triage.store import QueueCounts, ReceiverChangeRecord, ResultRecord, StudyRecord
 
 
 def status(settings: Settings) -> int:
     """Print which roles live, and how much stands where.
 
     Returns:
-        0 when every role gives signs of life and no delivery was given up, else 1.
+        0 when every role gives signs of life, no delivery was given up and every receiver has
+        moved the studies that it took priorities for, else 1.
     """
     console = open_console()
     with Store.open(settings.state_folder) as store:
         counts, paused, dead = store.counts(), store.paused(), store.dead_letters()
         results, untold = store.result_counts(), store.dead_results()
+        receivers, alarms = store.receiver_counts(), store.receiver_alarms()
     signs = last_signs(settings.state_folder, roles_of(settings))
     effect = "[yellow]paused by triage revert[/]" if paused else "in force"
     console.print(f"mode {settings.decision.mode.value}, effect {effect}")
@@ -42,6 +45,7 @@ def status(settings: Settings) -> int:
         state = "[red]silent[/]" if sign.silent else f"[green]alive[/] (process {sign.pid})"
         console.print(f"  {sign.role:<9} {state}")
     _print_counts(console, counts, results)
+    print_receivers(console, receivers, alarms)
     for letter in dead:
         console.print(
             f"  [red]given up[/] report {letter.sop_instance_uid} for {letter.destination}:"
@@ -53,7 +57,8 @@ def status(settings: Settings) -> int:
         console.print(f"    {result.problem}", markup=False)
     if dead or untold:
         console.print("  `triage retry` gives them a new start")
-    return 1 if dead or untold or any(sign.silent for sign in signs) else 0
+    wrong = bool(dead or untold or receivers.alarms)
+    return 1 if wrong or any(sign.silent for sign in signs) else 0
 
 
 def _print_counts(
@@ -91,19 +96,23 @@ def study(settings: Settings, uid: str, *, as_json: bool) -> int:
         record = store.study(uid)
         if record is None and (entry := store.worklist_entry(uid)) is not None:
             record = store.study(entry.study_instance_uid)
+        told = store.receiver_changes_of(record.entry.study_instance_uid) if record else ()
         results = () if record is None else store.results_of(record.entry.study_instance_uid)
     if record is None:
         raise PermanentError(
             f"no study {uid} is known; `triage worklist` and the page name those that are"
         )
     if as_json:
-        print(json.dumps(_history(record, results), indent=2))  # noqa: T201 - the command's output
+        lines = _history(record, told, results)
+        print(json.dumps(lines, indent=2))  # noqa: T201 - the command's output
     else:
-        _print_history(open_console(), record, results)
+        _print_history(open_console(), record, told, results)
     return 0
 
 
-def _history(record: StudyRecord, results: Sequence[ResultRecord]) -> list[dict[str, str]]:
+def _history(
+    record: StudyRecord, told: Sequence[ReceiverChangeRecord], results: Sequence[ResultRecord]
+) -> list[dict[str, str]]:
     """Return everything that happened to a study as dated lines, oldest first."""
     lines: list[tuple[str, str, str]] = []
     for one in record.instances:
@@ -134,6 +143,7 @@ def _history(record: StudyRecord, results: Sequence[ResultRecord]) -> list[dict[
         number = f" {result.control_id}" if result.control_id else ""
         text = f"result{number} to {result.receiver}: {result.state.value}"
         lines.append((when.isoformat(), "HL7", _with(text, result.problem)))
+    lines += [(at, "receiver", text) for at, text in receiver_lines(told)]
     return [{"at": at, "what": what, "text": text} for at, what, text in sorted(lines)]
 
 
@@ -141,7 +151,12 @@ def _with(text: str, detail: str) -> str:
     return f"{text} ({detail})" if detail else text
 
 
-def _print_history(console: Console, record: StudyRecord, results: Sequence[ResultRecord]) -> None:
+def _print_history(
+    console: Console,
+    record: StudyRecord,
+    told: Sequence[ReceiverChangeRecord],
+    results: Sequence[ResultRecord],
+) -> None:
     entry = record.entry
     console.print(f"study {entry.study_instance_uid}", markup=False)
     console.print(f"work item {entry.work_item_uid}", markup=False)
@@ -149,5 +164,5 @@ def _print_history(console: Console, record: StudyRecord, results: Sequence[Resu
         f"{entry.study_state.value}, priority {entry.priority.value}: {'; '.join(entry.reasons)}",
         markup=False,
     )
-    for line in _history(record, results):
+    for line in _history(record, told, results):
         console.print(f"{line['at'][:19]}  {line['what']:<9} {line['text']}", markup=False)

@@ -102,7 +102,21 @@ def read_message(content: bytes, default_character_set: str = "UNICODE UTF-8") -
     if start < 0:
         raise MessageError("the content begins with no MSH segment: it is no HL7 message")
     content = content[start:]
-    text, certain = decode(content, header_field(content, _CHARACTER_SET) or default_character_set)
+    character_set = header_field(content, _CHARACTER_SET) or default_character_set
+    text, certain = decode(content, character_set)
+    return read_text(text, character_set if certain else None)
+
+
+def read_text(text: str, character_set: str | None = "") -> Received:
+    """Take a message apart that is text already.
+
+    Args:
+        text: The message, from MSH.
+        character_set: What it was decoded by; None when that is not certain.
+
+    Raises:
+        MessageError: It is no HL7 message.
+    """
     text = text.replace("\r\n", SEGMENT_END).replace("\n", SEGMENT_END)
     delimiters = _delimiters(text)
     _check_size(text, delimiters)
@@ -111,14 +125,8 @@ def read_message(content: bytes, default_character_set: str = "UNICODE UTF-8") -
     except (hl7.HL7Exception, AssertionError, ArithmeticError, LookupError, ValueError) as error:
         raise MessageError("the message cannot be taken apart into segments and fields") from error
     segments = tuple(segment for segment in message if str(segment).strip())
-    character_set = header_field(content, _CHARACTER_SET) or default_character_set
-    received = Received(
-        segments,
-        delimiters,
-        character_set if certain else None,
-        MessageIdentity("", "", "", ""),
-    )
-    return _identified(received)
+    nobody = MessageIdentity("", "", "", "")
+    return _identified(Received(segments, delimiters, character_set, nobody))
 
 
 def header_field(content: bytes, number: int) -> str:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from triage.errors import DeliveryRefusedError
 from triage.hl7.messages import control_id, header
-from triage.hl7.parsing import name_of, read_message
+from triage.hl7.parsing import name_of, read_text
 from triage.hl7.text import encode, joined
-from triage.hl7.values import Message, MessageKind, order_priority
-from triage.values import ReadingClass
+from triage.hl7.values import Message, MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,87 +32,48 @@ _KINDS: Final = {
 
 
 class Change(Protocol):
-    """A line of the ledger of priorities, as far as a message depends on it."""
+    """What an order system is asked to show, as far as a message depends on it."""
 
     @property
-    def change_id(self) -> int:
-        """Which change it is."""
+    def value(self) -> str:
+        """The priority, HL7 table 0027."""
+        ...
 
     @property
-    def changed_at(self) -> datetime:
-        """When it happened."""
-
-    @property
-    def class_before(self) -> ReadingClass | None:
-        """Where the study stood; None for one that has just arrived."""
-
-    @property
-    def class_after(self) -> ReadingClass:
-        """Where it stands now."""
+    def message_id(self) -> str:
+        """The same for every try of this change."""
+        ...
 
 
-def wanted_code(order: Order, reading_class: ReadingClass | None) -> str:
-    """Return the priority that an order system should show for a study that stands here.
-
-    An order that is urgent by itself keeps what it has, wherever its study stands.
-    """
-    own = order.priority_code or ROUTINE
-    if order_priority(own).urgent or reading_class is not ReadingClass.SUSPECTED_ABNORMAL:
-        return own
-    return RAISED
+def kind_for(receiver: Hl7Receiver) -> MessageKind | None:
+    """Return in which form a receiver takes orders; None when it takes none."""
+    return next((one for one in receiver.messages if one in _KINDS), None)
 
 
-def priority_message(order: Order, change: Change, receiver: Hl7Receiver) -> Message | None:
-    """Return what tells a receiver that a study was raised, or put back.
-
-    The same change makes the same message, so that a retry is one for the receiver too.
+def priority_message(order: Order, change: Change, receiver: Hl7Receiver, at: datetime) -> Message:
+    """Return the last order of a study with another priority.
 
     Args:
         order: The study's last order.
-        change: What moved the study.
-        receiver: Who is told; its kinds of messages say in which form.
-
-    Returns:
-        None when there is nothing to tell: the change means nothing in HL7, the receiver takes
-        no orders, the order is cancelled or read, or a person has changed it since.
+        change: What the receiver is asked to show.
+        receiver: Who is told; one that takes orders.
+        at: The present time.
 
     Raises:
         DeliveryRefusedError: The order cannot be repeated as it came.
     """
-    kind = next((one for one in receiver.messages if one in _KINDS), None)
-    code = wanted_code(order, change.class_after)
-    if kind is None or code == wanted_code(order, change.class_before):
-        return None
-    if order.cancelled or order.read or order.edited:
-        return None
-    return order_message(order, code, kind, receiver, change.changed_at, str(change.change_id))
-
-
-def order_message(
-    order: Order, code: str, kind: MessageKind, receiver: Hl7Receiver, at: datetime, name: str
-) -> Message:
-    """Return the last order of a study with this priority.
-
-    Args:
-        order: The order.
-        code: HL7 table 0027.
-        kind: ORM or OMI.
-        receiver: Who is told.
-        at: When the priority changed.
-        name: Makes the number of the message, with the receiver, the study and the code.
-
-    Raises:
-        DeliveryRefusedError: The order cannot be repeated as it came.
-    """
-    if not order.message or order.character_set is None:
+    if not order.message:
+        raise DeliveryRefusedError("a report came for the study, and no order that can be repeated")
+    if order.character_set is None:
         raise DeliveryRefusedError(
             "the study's order cannot be repeated: its text is not in the character set that its"
             " MSH-18 names; set [hl7] character_set, or have the sender mend MSH-18"
         )
-    received = read_message(order.message.encode(), "UNICODE UTF-8")
-    number = control_id("order", receiver.name, order.study_instance_uid, name, code)
+    kind = kind_for(receiver) or MessageKind.ORM
+    received = read_text(order.message)
+    number = control_id("order", receiver.name, order.study_instance_uid, change.message_id)
     words, version = _KINDS[kind]
-    changed = _Changed(received, order, code)
+    changed = _Changed(received, order, change.value)
     segments = [
         header(receiver, words, number, version, at, received.delimiters),
         *(changed.as_orm() if kind is MessageKind.ORM else changed.as_omi()),

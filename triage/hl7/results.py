@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from triage.codes import CODES
 from triage.errors import MessageError
 from triage.hl7.messages import control_id, header, timestamp
-from triage.hl7.parsing import first, read_message
+from triage.hl7.parsing import first, read_text
 from triage.hl7.text import STANDARD, encode, joined
 from triage.hl7.values import Message
 from triage.report.evaluation import Presence, evaluate
@@ -130,7 +130,7 @@ def _ordered(order: Order | None) -> dict[int, str]:
     if order is None or order.character_set is None:
         return {}
     try:
-        received = read_message(order.message.encode())
+        received = read_text(order.message)
     except MessageError:  # only a report came, no order
         return {}
     request = first(received.segments, "OBR")

@@ -137,10 +137,9 @@ class Order:
     Attributes:
         study_instance_uid: As the message named it; may be empty.
         accession_number: As the message named it; may be empty.
-        priority_code: What the people who ordered asked for: what a raised study goes back to;
-            empty where they said nothing.
-        edited: Whether somebody changed the priority in the order system after we had: then it
-            is no longer ours to change.
+        priority_code: What the people who ordered asked for; empty where they said nothing.
+        shown_code: What the order system shows, as far as its messages and its answers to ours
+            tell; empty where they tell nothing.
         location: Where the patient is.
         cancelled: Whether it was cancelled.
         read: Whether a final report came for it.
@@ -153,7 +152,7 @@ class Order:
     study_instance_uid: str
     accession_number: str
     priority_code: str
-    edited: bool
+    shown_code: str
     location: str
     cancelled: bool
     read: bool

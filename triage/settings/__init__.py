@@ -6,16 +6,26 @@ reading, the checks, and the documented example under ``deploy/``.
 
 from triage.settings.hl7 import CharacterSet, Hl7Receiver, Hl7Settings
 from triage.settings.reading import load_settings, parse_settings
+from triage.settings.receiving import (
+    DicomPeer,
+    ModalityWorklist,
+    OrthancReceiver,
+    ReceiverSettings,
+    UpsReceiver,
+)
+from triage.settings.relations import receiver_names
 from triage.settings.sections import (
     DecisionSettings,
     DeliverySettings,
     Destination,
     EligibilitySettings,
+    FindingMode,
     ListenerSettings,
     LogLevel,
     LogSettings,
     Peer,
     Settings,
+    SiteMode,
     StudySettings,
     UnknownSopClasses,
     WebSettings,
@@ -30,16 +40,23 @@ __all__ = [
     "DecisionSettings",
     "DeliverySettings",
     "Destination",
+    "DicomPeer",
     "EligibilitySettings",
+    "FindingMode",
     "Hl7Receiver",
     "Hl7Settings",
     "ListenerSettings",
     "LogLevel",
     "LogSettings",
+    "ModalityWorklist",
+    "OrthancReceiver",
     "Peer",
+    "ReceiverSettings",
     "Settings",
+    "SiteMode",
     "StudySettings",
     "UnknownSopClasses",
+    "UpsReceiver",
     "WebSettings",
     "WorkerSettings",
     "WorklistSettings",
@@ -47,5 +64,6 @@ __all__ = [
     "example_toml",
     "load_settings",
     "parse_settings",
+    "receiver_names",
     "render_toml",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from triage.hl7.values import MessageKind
 from triage.settings import rules
+from triage.settings.keys import key
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
@@ -37,89 +38,98 @@ class Hl7Settings:
 
     port: int = field(
         default=0,
-        metadata=rules.whole(0, 65535, " (0: no HL7 is received)").described(
+        metadata=key(
+            rules.whole(0, 65535, " (0: no HL7 is received)"),
             "Port on which orders (ORM^O01, OMI^O23) and final reports (ORU^R01) are received; "
-            "2575 is usual."
+            "2575 is usual.",
         ),
     )
     address: str = field(
         default="0.0.0.0",  # noqa: S104  an interface engine has to reach it
-        metadata=rules.host().described("Address to listen on; 0.0.0.0 is every IPv4 interface."),
+        metadata=key(rules.host(), "Address to listen on; 0.0.0.0 is every IPv4 interface."),
     )
     calling_addresses: tuple[IPv4Network | IPv6Network, ...] = field(
         default=(),
-        metadata=rules.several(rules.network()).described(
+        metadata=key(
+            rules.several(rules.network()),
             "Networks that may call, in CIDR notation; an empty list takes any. MLLP itself knows "
-            "no password: name the interface engine here, or use TLS."
+            "no password: name the interface engine here, or use TLS.",
         ),
     )
     processing_id: str = field(
         default="P",
-        metadata=rules.code().described(
+        metadata=key(
+            rules.code(),
             "Processing ID (MSH-11) of messages that are meant: P in production, T in a test "
-            "system. Others are refused with AR, so that a test order never moves a patient."
+            "system. Others are refused with AR, so that a test order never moves a patient.",
         ),
     )
     character_set: CharacterSet = field(
         default=CharacterSet.UTF_8,
-        metadata=rules.choice(CharacterSet).described(
-            "How messages are encoded that do not say so in MSH-18."
+        metadata=key(
+            rules.choice(CharacterSet), "How messages are encoded that do not say so in MSH-18."
         ),
     )
     maximum_connections: int = field(
         default=16,
-        metadata=rules.whole(1, 1000).described("Connections at the same time; more are closed."),
+        metadata=key(rules.whole(1, 1000), "Connections at the same time; more are closed."),
     )
     maximum_message_kilobytes: int = field(
         default=1024,
-        metadata=rules.whole(1, 65_536).described(
-            "A longer message is refused with AR, and its connection closed."
+        metadata=key(
+            rules.whole(1, 65_536),
+            "A longer message is refused with AR, and its connection closed.",
         ),
     )
     message_timeout_seconds: float = field(
         default=30.0,
-        metadata=rules.number(0.1, 3600).described(
-            "A message that has begun must have arrived after this long."
+        metadata=key(
+            rules.number(0.1, 3600), "A message that has begun must have arrived after this long."
         ),
     )
     idle_timeout_seconds: float = field(
         default=_DAY,
-        metadata=rules.number(0.1, 30 * _DAY).described(
-            "A connection on which nothing came for this long is closed."
+        metadata=key(
+            rules.number(0.1, 30 * _DAY),
+            "A connection on which nothing came for this long is closed.",
         ),
     )
     keep_days: int = field(
         default=120,
-        metadata=rules.whole(1, 3650).described(
+        metadata=key(
+            rules.whole(1, 3650),
             "How long the numbers of messages are remembered, to know a repeated one, and orders "
-            "whose images have not come."
+            "whose images have not come.",
         ),
     )
     tls: bool = field(
         default=False,
-        metadata=rules.flag().described("Speak TLS on the port, and nothing else."),
+        metadata=key(rules.flag(), "Speak TLS on the port, and nothing else."),
     )
     tls_certificate: Path | None = field(
         default=None,
-        metadata=rules.absolute_path(optional="needed with tls").described(
-            "PEM file of our certificate, with its chain."
+        metadata=key(
+            rules.absolute_path(optional="needed with tls"),
+            "PEM file of our certificate, with its chain.",
         ),
     )
     tls_private_key: Path | None = field(
         default=None,
-        metadata=rules.absolute_path(optional="needed with tls").described(
-            "PEM file of its private key, without a passphrase; readable for this user alone."
+        metadata=key(
+            rules.absolute_path(optional="needed with tls"),
+            "PEM file of its private key, without a passphrase; readable for this user alone.",
         ),
     )
     tls_authorities: Path | None = field(
         default=None,
-        metadata=rules.absolute_path(optional="needed with tls").described(
-            "PEM file of the authorities that vouch for the senders' certificates."
+        metadata=key(
+            rules.absolute_path(optional="needed with tls"),
+            "PEM file of the authorities that vouch for the senders' certificates.",
         ),
     )
     tls_client_certificates: bool = field(
         default=True,
-        metadata=rules.flag().described("Senders must show a certificate (mutual authentication)."),
+        metadata=key(rules.flag(), "Senders must show a certificate (mutual authentication)."),
     )
 
 
@@ -127,67 +137,71 @@ class Hl7Settings:
 class Hl7Receiver:
     """An interface engine, RIS or PACS that is told over MLLP."""
 
-    name: str = field(metadata=rules.name().described("Name in commands, logs and metrics."))
+    name: str = field(metadata=key(rules.name(), "Name in commands, logs and metrics."))
     address: str = field(
-        metadata=rules.host().described("Host name or IP address of the receiver."),
+        metadata=key(rules.host(), "Host name or IP address of the receiver."),
     )
-    port: int = field(metadata=rules.whole(1, 65535).described("Its MLLP port."))
+    port: int = field(metadata=key(rules.whole(1, 65535), "Its MLLP port."))
     messages: tuple[MessageKind, ...] = field(
         default=(MessageKind.ORU,),
-        metadata=rules.several(rules.choice(MessageKind), at_least=1).described(
+        metadata=key(
+            rules.several(rules.choice(MessageKind), at_least=1),
             "oru: what was found (ORU^R01 2.5.1); orm or omi: the order again with a higher "
-            "priority (ORM^O01 2.3.1 or OMI^O23 2.5.1), for which its orders must be sent to us."
+            "priority (ORM^O01 2.3.1 or OMI^O23 2.5.1), for which its orders must be sent to us.",
         ),
     )
     application: str = field(
         default="",
-        metadata=rules.code(optional=True).described("Receiving Application (MSH-5)."),
+        metadata=key(rules.code(optional=True), "Receiving Application (MSH-5)."),
     )
     facility: str = field(
         default="",
-        metadata=rules.code(optional=True).described("Receiving Facility (MSH-6)."),
+        metadata=key(rules.code(optional=True), "Receiving Facility (MSH-6)."),
     )
     sending_application: str = field(
         default="CSPINE-TRIAGE",
-        metadata=rules.code().described("Sending Application (MSH-3)."),
+        metadata=key(rules.code(), "Sending Application (MSH-3)."),
     )
     sending_facility: str = field(
         default="",
-        metadata=rules.code(optional=True).described("Sending Facility (MSH-4)."),
+        metadata=key(rules.code(optional=True), "Sending Facility (MSH-4)."),
     )
     processing_id: str = field(
         default="P",
-        metadata=rules.code().described("Processing ID (MSH-11): P in production, T in a test."),
+        metadata=key(rules.code(), "Processing ID (MSH-11): P in production, T in a test."),
     )
     character_set: CharacterSet = field(
         default=CharacterSet.UTF_8,
-        metadata=rules.choice(CharacterSet).described(
-            "How messages are encoded. One that cannot be written so is not sent."
+        metadata=key(
+            rules.choice(CharacterSet),
+            "How messages are encoded. One that cannot be written so is not sent.",
         ),
     )
     tls: bool = field(
         default=False,
-        metadata=rules.flag().described("Speak TLS with this receiver."),
+        metadata=key(rules.flag(), "Speak TLS with this receiver."),
     )
     tls_authorities: Path | None = field(
         default=None,
-        metadata=rules.absolute_path(optional="needed with tls").described(
-            "PEM file of the authorities that vouch for the receiver's certificate."
+        metadata=key(
+            rules.absolute_path(optional="needed with tls"),
+            "PEM file of the authorities that vouch for the receiver's certificate.",
         ),
     )
     tls_server_name: str = field(
         default="",
-        metadata=rules.host(optional="the address").described(
-            "Name that the receiver's certificate must have."
+        metadata=key(
+            rules.host(optional="the address"), "Name that the receiver's certificate must have."
         ),
     )
     tls_certificate: Path | None = field(
         default=None,
-        metadata=rules.absolute_path(optional="none").described(
-            "PEM file of the certificate that we show, with its chain."
+        metadata=key(
+            rules.absolute_path(optional="none"),
+            "PEM file of the certificate that we show, with its chain.",
         ),
     )
     tls_private_key: Path | None = field(
         default=None,
-        metadata=rules.absolute_path(optional="none").described("PEM file of its private key."),
+        metadata=key(rules.absolute_path(optional="none"), "PEM file of its private key."),
     )

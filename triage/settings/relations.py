@@ -49,6 +49,10 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
         yield from _port_faults(settings)
     if not any(key.startswith("hl7") for key in known_faults):
         yield from _hl7_faults(settings)
+    if not any(key.startswith("decision.") for key in known_faults):
+        yield from _mode_faults(settings)
+    if not any(key.split("[")[0].endswith("_receivers") for key in known_faults):
+        yield from _receiver_faults(settings)
     if not any(key.startswith("destinations") for key in known_faults):
         yield from _twin_faults(settings)
         if not known_faults & _PORT_KEYS:
@@ -183,6 +187,44 @@ def _twin_peer_faults(settings: Settings) -> Iterator[Fault]:
                     f"peers[{number}].{what}",
                     f'"{value}" is that of peers[{first}] too; every peer needs one of its own',
                 )
+
+
+def _mode_faults(settings: Settings) -> Iterator[Fault]:
+    names = [site.name for site in settings.decision.sites]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Fault(
+            "decision.sites",
+            f'"{name}" stands there twice (capitals and spaces do not count); remove one',
+        )
+
+
+def _receiver_faults(settings: Settings) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for where, name in receiver_names(settings):
+        first = seen.setdefault(name.lower(), where)
+        if first != where:
+            yield Fault(
+                f"{where}.name",
+                f'"{name}" is the name of {first} too; every receiver needs a name of its own',
+            )
+    ports = [port for _, port in _open_ports(settings.listener)]
+    for number, manager in enumerate(settings.ups_receivers, start=1):
+        if manager.port in ports and _reaches(settings.listener.address, manager.address):
+            yield Fault(
+                f"ups_receivers[{number}].port",
+                f"{manager.address} port {manager.port} is this system's own listener, which "
+                "shows our priorities already: give the port of the other manager",
+            )
+
+
+def receiver_names(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield where each receiver of priorities is configured, and its name."""
+    for kind in ("orthanc_receivers", "ups_receivers"):
+        for number, receiver in enumerate(getattr(settings, kind), start=1):
+            yield f"{kind}[{number}]", receiver.name
+    for number, system in enumerate(settings.hl7_receivers, start=1):
+        if set(system.messages) & {MessageKind.ORM, MessageKind.OMI}:
+            yield f"hl7_receivers[{number}]", system.name
 
 
 def _loop_faults(settings: Settings) -> Iterator[Fault]:

@@ -12,10 +12,11 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from enum import Enum
 
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
@@ -39,10 +40,6 @@ class Rule:
 
     allowed: str
     read: Callable[[object], object]
-
-    def described(self, text: str) -> Mapping[str, Any]:
-        """Return the metadata of a key that follows this rule."""
-        return {"rule": self, "description": text}
 
 
 def flag() -> Rule:
@@ -139,6 +136,15 @@ def name() -> Rule:
     return Rule("1 to 32 letters, digits, dots, dashes or underscores; no sign in front", read)
 
 
+def finding() -> Rule:
+    """Return the rule for the name of a finding, as bundles write it."""
+
+    def read(value: object) -> str:
+        return _matching(value, re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}"))
+
+    return Rule("the name of a finding: small letters, digits, dots, dashes, underscores", read)
+
+
 def device() -> Rule:
     """Return the rule for the device that inference runs on."""
 
@@ -183,6 +189,40 @@ def host(*, optional: str = "") -> Rule:
     note = f', or "" for {optional}' if optional else ""
     example = 'an IP address or a host name, such as "10.0.0.5" or "pacs.hospital.example"'
     return Rule(example + note, read)
+
+
+def url() -> Rule:
+    """Return the rule for the address of an HTTP service, without user or password in it."""
+
+    def read(value: object) -> str:
+        text = _text(value).rstrip("/")
+        try:
+            parts = urlsplit(text)
+            host().read(parts.hostname or "")
+            whole(1, 65535).read(parts.port or 80)
+        except ValueError as error:
+            raise RefusedError from error
+        if parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+            raise RefusedError
+        if "@" in parts.netloc:
+            raise RefusedError("write the user under user, and the password in password_file")
+        if not text.isprintable() or " " in text:
+            raise RefusedError
+        return text
+
+    return Rule('an address such as "http://10.0.0.5:8042"', read)
+
+
+def free_text() -> Rule:
+    """Return the rule for any text of one line, or none."""
+
+    def read(value: object) -> str:
+        text = _text(value)
+        if len(text) > _LONGEST_LO or not text.isprintable():
+            raise RefusedError
+        return text
+
+    return Rule("a text of up to 64 characters", read)
 
 
 def is_ip_address(text: str) -> bool:

@@ -17,6 +17,15 @@ from triage.store.list_records import (
     StepSubject,
     Window,
 )
+from triage.store.order_questions import OrderQuestion
+from triage.store.receiver_records import (
+    ClaimedChange,
+    Ground,
+    ReceiverChangeRecord,
+    ReceiverCounts,
+    ReceiverStanding,
+    ReceiverStudy,
+)
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -49,6 +58,7 @@ __all__ = [
     "Arrival",
     "Candidate",
     "Channel",
+    "ClaimedChange",
     "ClaimedDelivery",
     "ClaimedEvent",
     "ClaimedImage",
@@ -56,8 +66,10 @@ __all__ = [
     "DecisionRecord",
     "DeliveryRecord",
     "FedDecision",
+    "Ground",
     "InstanceRecord",
     "NewStep",
+    "OrderQuestion",
     "OrderWord",
     "OrderedStudies",
     "Placement",
@@ -65,6 +77,10 @@ __all__ = [
     "PriorityChange",
     "QueueCounts",
     "Receipt",
+    "ReceiverChangeRecord",
+    "ReceiverCounts",
+    "ReceiverStanding",
+    "ReceiverStudy",
     "ReportRecord",
     "ResultRecord",
     "Selection",

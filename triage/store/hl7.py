@@ -72,18 +72,19 @@ class Hl7Verbs(Database):
         return _order(rows[-1], study_instance_uid) if rows else None
 
     def note_priority_told(self, study_instance_uid: str, code: str, *, taken: bool) -> None:
-        """Note what order systems are told of a study's priority, before they are, and when taken.
+        """Note what an order system is told of a study's priority, before it is, and when taken.
 
         Most of them tell everybody what has changed, and so us: what comes back with this
-        code is no word of the people who ordered. Another code, once this one was taken, is.
+        code is no word of the people who ordered.
         """
+        shown = {"shown_code": code} if taken else {}
         with self.writing() as connection:
             study = _study(connection, study_instance_uid)
             uids = [] if study is None else [row.order_id for row in _orders_of(connection, study)]
             connection.execute(
                 update(hl7_orders)
                 .where(hl7_orders.c.order_id.in_(uids))
-                .values(told_code=code, told_taken=taken)
+                .values(told_code=code, told_taken=taken, **shown)
             )
 
     def forget_messages(self, keep_days: float) -> int:
@@ -206,13 +207,17 @@ def _priority_said(code: str, before: Row[Any] | None) -> dict[str, Any]:
     """Return what an order's priority becomes.
 
     What we told order systems comes back with the next message about the order: that is nobody's
-    wish. Anything else that comes after one of them has taken it is a person's, and stays.
+    wish. Anything else that comes once it was taken is a person's, and ends what we had told.
     """
-    if not code or (before is not None and code == before.told_code):
+    if not code:
         return {}
-    if before is None or not before.told_taken:
-        return {"priority_code": code}
-    return {"priority_code": code, "edited": True, "told_code": "", "told_taken": False}
+    shown = {"shown_code": code}
+    if before is not None and code == before.told_code:
+        return shown
+    told = (
+        {"told_code": "", "told_taken": False} if before is not None and before.told_taken else {}
+    )
+    return {**shown, **told, "priority_code": code}
 
 
 def _studies_of(connection: Connection, order: Row[Any]) -> list[str]:
@@ -292,7 +297,7 @@ def _order(row: Row[Any], study_instance_uid: str) -> Order:
         study_instance_uid=study_instance_uid,
         accession_number=row.accession_number,
         priority_code=row.priority_code,
-        edited=row.edited,
+        shown_code=row.shown_code,
         location=row.location,
         cancelled=row.cancelled,
         read=row.read,

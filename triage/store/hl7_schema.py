@@ -47,7 +47,7 @@ hl7_orders = Table(
     # What we have told order systems instead, empty while nothing; and whether one has taken it.
     Column("told_code", String, nullable=False, default=""),
     Column("told_taken", Boolean, nullable=False, default=False),
-    Column("edited", Boolean, nullable=False, default=False),
+    Column("shown_code", String, nullable=False, default=""),
     Column("location", String, nullable=False, default=""),
     Column("cancelled", Boolean, nullable=False, default=False),
     Column("read", Boolean, nullable=False, default=False),

@@ -6,11 +6,12 @@ What a person has opened, or whose priority a person has set, no result and no b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import bindparam, insert, select, update
 
 from triage.store.names import name_keys
+from triage.store.receiver_queue import enqueue_change
 from triage.store.records import Placement
 from triage.store.schema import priority_changes, step_changes, work_items
 from triage.uids import work_item_uid
@@ -200,8 +201,8 @@ def record_class(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Write a line of the ledger."""
-    connection.execute(
+    """Write a line of the ledger, and what it asks of the receivers of priorities."""
+    inserted = connection.execute(
         _INSERT_CHANGE,
         {
             "work_item_uid": item,
@@ -215,6 +216,9 @@ def record_class(
             "threshold": cause.threshold,
         },
     )
+    (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)
+    if item == work_item_uid(study_instance_uid):  # what another system pushed is not ours to tell
+        enqueue_change(connection, change_id, study_instance_uid, before, after, cause, now)
 
 
 def record_step(
