@@ -246,7 +246,7 @@ def test_what_we_told_the_order_system_is_no_order_when_it_comes_back(store, tak
     store.note_priority_told(STUDY, "A", taken=False)
     take(orm("2", control="SC", priority="A"))
     found = store.hl7_order(STUDY)
-    assert (found.priority_code, found.edited) == ("R", False)
+    assert (found.priority_code, found.shown_code) == ("R", "A")
     assert line(store).reading_class is ROUTINE
 
 
@@ -254,18 +254,12 @@ def test_what_a_person_changes_in_the_order_system_afterwards_is_theirs(store, t
     arrive()
     take(orm("1"))
     store.note_priority_told(STUDY, "A", taken=True)
-    take(orm("2", control="XO", priority="R"))
-    assert store.hl7_order(STUDY).edited
-    take(orm("3", control="XO", priority="S"))
+    assert store.hl7_order(STUDY).shown_code == "A"
+    take(orm("2", control="XO", priority="S"))
+    assert store.hl7_order(STUDY).shown_code == "S"
     assert line(store).reading_class is STAT
-
-
-def test_what_nobody_has_taken_yet_makes_no_later_message_an_edit(store, take, arrive):
-    arrive()
-    take(orm("1"))
-    store.note_priority_told(STUDY, "A", taken=False)
-    take(orm("2", control="SC", state="IP", priority="R"))
-    assert not store.hl7_order(STUDY).edited
+    take(orm("3", control="XO", priority="A"))
+    assert store.hl7_order(STUDY).priority_code == "A"
 
 
 def test_the_last_whole_order_of_a_study_is_known(store, take, arrive):

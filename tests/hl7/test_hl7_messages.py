@@ -15,7 +15,7 @@ from triage.errors import DeliveryRefusedError
 from triage.hl7.messages import acknowledge, control_id, read_acknowledgement
 from triage.hl7.orders import understand
 from triage.hl7.parsing import header_field, read_message
-from triage.hl7.priority import priority_message, wanted_code
+from triage.hl7.priority import kind_for, priority_message
 from triage.hl7.results import result_message
 from triage.hl7.values import Acknowledgement, AcknowledgementCode, MessageKind, Order
 from triage.report import ReportRequest
@@ -39,8 +39,7 @@ from triage.values import (
 AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 DIGEST = "d" * 64
 DEVICE = device_uid(DIGEST)
-RAISED, ROUTINE = ReadingClass.SUSPECTED_ABNORMAL, ReadingClass.ROUTINE
-LOWERED, URGENT = ReadingClass.LIKELY_NORMAL, ReadingClass.URGENT_ORDER
+RAISED = ReadingClass.SUSPECTED_ABNORMAL
 
 
 def receiver(*kinds, **values):
@@ -57,10 +56,8 @@ def receiver(*kinds, **values):
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    class_before: ReadingClass | None = ROUTINE
-    class_after: ReadingClass = RAISED
-    change_id: int = 7
-    changed_at: datetime = AT
+    value: str = "A"
+    message_id: str = "7"
 
 
 def order_of(content=None, **values):
@@ -70,7 +67,7 @@ def order_of(content=None, **values):
         "study_instance_uid": said.study_instance_uid or STUDY,
         "accession_number": said.accession_number,
         "priority_code": said.priority_code,
-        "edited": False,
+        "shown_code": said.priority_code,
         "location": said.location,
         "cancelled": said.cancelled,
         "read": False,
@@ -209,8 +206,8 @@ def test_a_name_that_the_receivers_character_set_lacks_is_not_sent_as_another_na
 
 
 def changed(order, change=None, kind=MessageKind.ORM, **values):
-    message = priority_message(order, change or Change(), receiver(kind, **values))
-    return None if message is None else hl7.parse(message.content.decode())
+    message = priority_message(order, change or Change(), receiver(kind, **values), AT)
+    return hl7.parse(message.content.decode())
 
 
 def test_an_order_change_is_the_whole_order_with_another_priority_and_nothing_else():
@@ -260,60 +257,42 @@ def test_an_order_is_told_in_the_form_that_the_receiver_reads():
 
 
 def test_what_was_raised_goes_back_to_what_its_order_asked_for():
-    back = Change(RAISED, ROUTINE)
-    assert str(changed(order_of(), back).segment("ORC")[7]) == "1^once^^^^R"
+    back = Change("T")
     assert str(changed(order_of(orm(priority="T")), back).segment("ORC")[7]) == "1^once^^^^T"
-    assert str(changed(order_of(orm(priority="")), back).segment("ORC")[7]) == "1^once^^^^R"
+    assert str(changed(order_of(orm(priority="")), Change("R")).segment("ORC")[7]) == "1^once^^^^R"
 
 
-@pytest.mark.parametrize(
-    ("order", "change"),
-    [
-        (order_of(), Change(ROUTINE, LOWERED)),
-        (order_of(), Change(LOWERED, ROUTINE)),
-        (order_of(), Change(None, ROUTINE)),
-        (order_of(), Change(ROUTINE, URGENT)),
-        (order_of(orm(priority="S")), Change(ROUTINE, RAISED)),
-        (order_of(orm(priority="A")), Change(ROUTINE, RAISED)),
-        (order_of(edited=True), Change()),
-        (order_of(cancelled=True), Change()),
-        (order_of(read=True), Change()),
-    ],
-)
-def test_nothing_is_told_where_hl7_has_no_word_or_a_person_has_spoken(order, change):
-    assert changed(order, change) is None
-
-
-def test_a_receiver_of_results_alone_is_told_of_no_order():
-    assert changed(order_of(), kind=MessageKind.ORU) is None
-
-
-@pytest.mark.parametrize("reading_class", [None, *ReadingClass])
-def test_no_code_but_a_or_the_orders_own_is_ever_wanted(reading_class):
-    for own in ("", "R", "T", "S", "A"):
-        assert wanted_code(order_of(priority_code=own), reading_class) in {own or "R", "A"}
+def test_the_form_is_that_which_the_receiver_takes():
+    assert kind_for(receiver(MessageKind.ORU)) is None
+    assert kind_for(receiver(MessageKind.ORU, MessageKind.OMI)) is MessageKind.OMI
 
 
 def test_the_same_change_is_the_same_message():
-    first, again = (priority_message(order_of(), Change(), receiver(MessageKind.ORM)) for _ in "12")
+    orders = receiver(MessageKind.ORM)
+    first, again = (priority_message(order_of(), Change(), orders, AT) for _ in range(2))
     assert first == again
-    later = priority_message(order_of(), Change(change_id=8), receiver(MessageKind.ORM))
+    later = priority_message(order_of(), Change(message_id="8"), orders, AT)
     assert later.control_id != first.control_id
 
 
 def test_an_order_keeps_its_own_separators_and_character_set():
     own = orm().decode().replace("|", "#").replace("\\T\\", "and").encode("latin-1")
     order = order_of(own.replace(b"UNICODE UTF-8", b"8859/1"))
-    message = priority_message(order, Change(), receiver(MessageKind.ORM))
+    message = priority_message(order, Change(), receiver(MessageKind.ORM), AT)
     assert message.content.startswith(b"MSH#^~\\&#CSPINE-TRIAGE#")
     assert "#Müller^Änne#".encode() in message.content
     assert b"#UNICODE UTF-8\r" in message.content
 
 
+def test_a_report_alone_is_no_order_that_can_be_repeated():
+    with pytest.raises(DeliveryRefusedError, match="no order"):
+        priority_message(order_of(message=""), Change(), receiver(MessageKind.ORM), AT)
+
+
 def test_an_order_that_could_not_be_decoded_is_not_repeated():
     order = order_of(orm().decode().encode("latin-1"))
     with pytest.raises(DeliveryRefusedError, match="character_set"):
-        priority_message(order, Change(), receiver(MessageKind.ORM))
+        priority_message(order, Change(), receiver(MessageKind.ORM), AT)
 
 
 def test_an_acknowledgement_names_the_message_and_swaps_the_parties():

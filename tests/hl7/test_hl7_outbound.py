@@ -1,4 +1,4 @@
-"""Results on their way to a RIS that loses, delays, refuses and repeats; order changes likewise."""
+"""Results on their way to a RIS that loses, delays, refuses and repeats."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import pytest
 from tests.factories import make_analysis, make_facts, record
 from tests.hl7 import ris
 from tests.hl7.ris import Ris, field
-from tests.hl7.samples import STUDY, orm
+from tests.hl7.samples import STUDY
 from tests.peers import LOOPBACK, free_port
 from triage.delivery import courier, hl7_lane
-from triage.errors import DeliveryError, DeliveryRefusedError
-from triage.hl7.server import Desk
-from triage.hl7.telling import tell_priority
-from triage.hl7.values import AcknowledgementCode, MessageKind
+from triage.errors import DeliveryError
+from triage.hl7.values import MessageKind
 from triage.settings import CharacterSet, Hl7Receiver
 from triage.store import Placement
 from triage.values import Decision, DeliveryState, Mode, Outcome, ReadingClass
@@ -264,87 +262,3 @@ def test_the_courier_runs_a_lane_for_each_receiver_of_results(
         stop.set()
         thread.join(30)
         assert orders.received == []
-
-
-class Change:
-    """A line of the ledger."""
-
-    def __init__(self, change_id, before, after, clock):
-        self.change_id, self.changed_at = change_id, clock()
-        self.class_before, self.class_after = before, after
-
-
-ROUTINE, RAISED = ReadingClass.ROUTINE, ReadingClass.SUSPECTED_ABNORMAL
-
-
-@pytest.fixture
-def tell(store, settings, clock):
-    """Return what tells a RIS of a change of the study's priority."""
-
-    def make(port, change_id=1, before=ROUTINE, after=RAISED, kind=MessageKind.ORM):
-        receiver = Hl7Receiver("ris", LOOPBACK, port, (kind,))
-        change = Change(change_id, before, after, clock)
-        return tell_priority(store, STUDY, change, receiver, 5)
-
-    return make
-
-
-@pytest.fixture
-def take(store, settings):
-    """Return what takes a message of the RIS."""
-    desk = Desk(store, settings)
-
-    def make(content):
-        assert b"MSA|AA" in desk.answer(content)
-
-    return make
-
-
-def test_a_raised_study_raises_its_order_and_goes_back_with_it(tell, take, decide):
-    take(orm())
-    decide()
-    with Ris() as peer:
-        assert tell(peer.port).code is AcknowledgementCode.AA
-        assert tell(peer.port, 2, RAISED, ROUTINE).code is AcknowledgementCode.AA
-    assert [field(one, "ORC.F7.R1.C6") for one in peer.received] == ["A", "R"]
-    assert [field(one, "OBR.F27.R1.C6") for one in peer.received] == ["A", "R"]
-
-
-def test_a_change_that_was_not_acknowledged_is_told_again_with_the_same_number(tell, take, decide):
-    take(orm())
-    decide()
-    with Ris([ris.hang_up, ris.answer("AE"), ris.answer("AR")]) as peer:
-        codes = [tell(peer.port).code.value for _ in range(4)]
-    assert codes == ["AE", "AE", "AR", "AA"]
-    assert len(set(peer.received)) == 1
-
-
-def test_a_ris_that_tells_everybody_what_we_changed_does_not_make_it_an_urgent_order(
-    store, tell, take, decide
-):
-    take(orm("1"))
-    decide(accession_number="ACC1")
-    with Ris() as peer:
-        tell(peer.port)
-        take(orm("2", control="SC", priority="A"))
-        assert store.worklist_entries()[0].reading_class is RAISED
-        assert tell(peer.port, 2, RAISED, ROUTINE).code is AcknowledgementCode.AA
-    assert field(peer.received[-1], "ORC.F7.R1.C6") == "R"
-
-
-def test_what_a_person_set_back_in_the_ris_is_left_alone(store, tell, take, decide):
-    take(orm("1"))
-    decide(accession_number="ACC1")
-    with Ris() as peer:
-        tell(peer.port)
-        take(orm("2", control="XO", priority="R"))
-        assert tell(peer.port, 2, RAISED, ROUTINE) is None
-        assert tell(peer.port, 3) is None
-    assert len(peer.received) == 1
-
-
-def test_without_an_order_there_is_nothing_to_repeat(tell, decide):
-    decide()
-    with Ris() as peer, pytest.raises(DeliveryRefusedError, match="no order came"):
-        tell(peer.port)
-    assert peer.received == []
