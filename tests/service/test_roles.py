@@ -106,4 +106,4 @@ def test_a_role_that_cannot_work_says_so_in_a_sentence(start, tmp_path):
 def test_an_unknown_role_is_named_with_the_known_ones(start):
     code, complaints = start("workers").end()
     assert code == 2
-    assert "listener, worker, clock, courier, web" in complaints
+    assert "listener, worker, clock, courier, receivers, web" in complaints
