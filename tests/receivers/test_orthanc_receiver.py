@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from dataclasses import replace
@@ -42,8 +43,6 @@ def film(study: str = STUDY, patient: str = "P1") -> bytes:
 
 def as_file(image: Dataset) -> bytes:
     """Return a data set as a DICOM file."""
-    import io
-
     buffer = io.BytesIO()
     image.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
@@ -156,22 +155,22 @@ def LockedOrthanc(folder: Path, options: dict[str, object]) -> OrthancPeer:  # n
 class LabelsHandler(BaseHTTPRequestHandler):
     """The labels of Orthanc 1.12, as its REST documentation has them."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         if self.path == "/system":
             self._send(json.dumps({"Version": self.server.version}))
         else:
             self._send(json.dumps(sorted(self.server.labels)))
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
         known = [{"ID": "abc", "Path": "/studies/abc", "Type": "Study"}] * self.server.copies
         self._send(json.dumps(known if asked == STUDY else []))
 
-    def do_PUT(self) -> None:  # noqa: N802 - the library's name
+    def do_PUT(self) -> None:
         self.server.labels.add(self.path.rpartition("/")[2])
         self._send("")
 
-    def do_DELETE(self) -> None:  # noqa: N802 - the library's name
+    def do_DELETE(self) -> None:
         self.server.labels.discard(self.path.rpartition("/")[2])
         self._send("")
 

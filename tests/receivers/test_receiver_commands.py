@@ -14,6 +14,7 @@ from triage.receivers.lane import ReceiverLane
 from triage.settings import OrthancReceiver, ReceiverSettings
 from triage.store import utc_now
 from triage.values import Outcome
+from triage.web.health import _receivers
 
 
 @pytest.fixture
@@ -147,6 +148,31 @@ def test_status_shows_receivers_and_fails_while_one_needs_a_person(operate, caps
     assert "not-moved" in told
     assert "study 1.2.1 at pacs" in told
     assert "still shows another priority" in told
+
+
+def test_metrics_and_the_operators_page_count_what_needs_a_person(operate):
+    receiver, other = ScriptedReceiver("pacs"), ScriptedReceiver("other", away=True)
+    site = operate(receiver, other)
+    site.study("1.2.1", Outcome.ABNORMAL)
+    carried(site)
+    receiver.deaf = True
+    site.study("1.2.2", Outcome.ABNORMAL)
+    site.carry_for(2 * CONFIRM_SECONDS, "pacs")
+    calm, alarmed = site.store.receiver_rows()
+    assert (calm.name, calm.waiting, calm.moved, calm.alarms, calm.last_taken) == (
+        "other",
+        2,
+        0,
+        0,
+        None,
+    )
+    assert (alarmed.name, alarmed.waiting, alarmed.moved, alarmed.alarms) == ("pacs", 1, 1, 1)
+    changes, alarms = _receivers(site.store.receiver_counts())
+    values = {tuple(one.labels.values()): one.value for one in changes.samples}
+    assert values["pacs", "not-moved"] == 1
+    assert values["pacs", "confirmed"] == 1
+    assert values["other", "pending"] == 2
+    assert {one.labels["receiver"]: one.value for one in alarms.samples} == {"pacs": 1, "other": 0}
 
 
 def test_a_study_s_history_tells_what_every_receiver_was_told(operate, capsys):

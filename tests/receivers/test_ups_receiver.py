@@ -85,7 +85,7 @@ class Manager(Peer):
         item = self.items.get(str(event.request.RequestedSOPInstanceUID))
         return (0xC307, None) if item is None else (0, item)
 
-    def _find(self, event: Event) -> Iterator[tuple[int, Dataset | None]]:
+    def _find(self, _event: Event) -> Iterator[tuple[int, Dataset | None]]:
         # As many managers do, it matches no keys at all.
         for uid, item in self.items.items():
             found = Dataset()

@@ -22,6 +22,7 @@ from triage.store.receiver_records import (
     Ground,
     ReceiverChangeRecord,
     ReceiverCounts,
+    ReceiverRow,
     ReceiverStanding,
     ReceiverStudy,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "Receipt",
     "ReceiverChangeRecord",
     "ReceiverCounts",
+    "ReceiverRow",
     "ReceiverStanding",
     "ReceiverStudy",
     "ReportRecord",

@@ -11,9 +11,15 @@ from triage.store.receiver_records import (
     Ground,
     ReceiverChangeRecord,
     ReceiverCounts,
+    ReceiverRow,
     ReceiverStanding,
 )
-from triage.store.receivers_schema import LIVE_STATES, receiver_changes, receiver_standings
+from triage.store.receivers_schema import (
+    LIVE_STATES,
+    receiver_changes,
+    receiver_standings,
+    receivers,
+)
 from triage.values import ReceiverState, Wish
 
 if TYPE_CHECKING:
@@ -37,6 +43,26 @@ class ReceiverViewVerbs(Database):
         with self.reading() as connection:
             rows = connection.execute(query).all()
         return ReceiverCounts({(name, state): number for name, state, number in rows})
+
+    def receiver_rows(self) -> tuple[ReceiverRow, ...]:
+        """Return how it goes with every receiver that there is, or was."""
+        taken = select(receiver_changes.c.receiver, func.max(receiver_changes.c.acknowledged_at))
+        with self.reading() as connection:
+            known = connection.execute(select(receivers).order_by(receivers.c.name)).all()
+            last = dict(connection.execute(taken.group_by(receiver_changes.c.receiver)).tuples())
+        counts = self.receiver_counts()
+        return tuple(
+            ReceiverRow(
+                name=row.name,
+                configured=row.configured,
+                waiting=counts.number(row.name, *LIVE_STATES),
+                moved=counts.number(row.name, ReceiverState.CONFIRMED, ReceiverState.TOLD),
+                left=counts.number(row.name, ReceiverState.LEFT),
+                alarms=counts.alarms_of(row.name),
+                last_taken=last.get(row.name),
+            )
+            for row in known
+        )
 
     def receiver_alarms(self, limit: int = 20) -> tuple[ReceiverChangeRecord, ...]:
         """Return the changes that need a person, oldest first."""
