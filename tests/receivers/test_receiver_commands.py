@@ -30,7 +30,7 @@ def operate(make_site, monkeypatch):
             delivery=replace(DELIVERY, first_retry_seconds=0.1, timeout_seconds=0.5),
             receivers=ReceiverSettings(confirm_seconds=0.5),
         )
-        monkeypatch.setattr(putting_back, "configured_receivers", lambda _settings: receivers)
+        monkeypatch.setattr(putting_back, "configured_receivers", lambda *_: receivers)
         return site
 
     return make
@@ -97,7 +97,7 @@ def test_revert_names_a_receiver_that_is_no_longer_configured(operate, capsys, m
     site = operate(receiver)
     site.study("1.2.1", Outcome.ABNORMAL)
     carried(site)
-    monkeypatch.setattr(putting_back, "configured_receivers", lambda _settings: ())
+    monkeypatch.setattr(putting_back, "configured_receivers", lambda *_: ())
     assert change.revert(replace(site.settings, orthanc_receivers=())) == 1
     assert "no longer configured" in capsys.readouterr().out
 
@@ -199,7 +199,7 @@ def test_the_role_carries_what_the_ledger_says_until_it_is_stopped(make_site, mo
     moved = threading.Event()
     receiver.during_write = moved.set
     monkeypatch.setattr(
-        "triage.receivers.carrier.configured_receivers", lambda _settings: (receiver,)
+        "triage.receivers.carrier.configured_receivers", lambda *_: (receiver,)
     )
     stop, ready = threading.Event(), threading.Event()
     role = threading.Thread(target=run, args=(site.settings, stop, lambda: None, ready.set))

@@ -280,7 +280,7 @@ def test_a_receiver_that_cannot_be_asked_is_told_once_and_put_back_once(make_sit
     site.carry()
     site.revert()
     site.carry()
-    assert receiver.writes == [(STUDY, "HIGH"), (STUDY, "")]
+    assert receiver.writes == [(STUDY, "HIGH"), (STUDY, "MEDIUM")]
     assert site.states() == ["told", "told"]
 
 

@@ -212,9 +212,7 @@ class ReceiverLane:
             self._not_yet(change)
 
     def _standing(self, change: ClaimedChange) -> Standing | None:
-        if self._receiver.can_be_asked:
-            return self._receiver.standing(change.study)
-        return Standing(change.ground.known or "")
+        return self._receiver.standing(change.study)
 
     def _confirmed(self, change: ClaimedChange, shown: str | None, why: str) -> None:
         self._store.receiver_confirmed(change, self._owner, shown, why)

@@ -102,7 +102,7 @@ class Receiver(Protocol):
 
     @property
     def can_be_asked(self) -> bool:
-        """Whether `standing` tells what it shows; where not, a change ends with its answer."""
+        """Whether `standing` asks the receiver itself; where not, a change ends with its answer."""
         ...
 
     def describe(self) -> str:

@@ -67,11 +67,11 @@ class ReceiverViewVerbs(Database):
     def receiver_alarms(self, limit: int = 20) -> tuple[ReceiverChangeRecord, ...]:
         """Return the changes that need a person, oldest first."""
         alarming = receiver_changes.c.state.in_([one for one in ReceiverState if one.alarming])
-        return self._changes(alarming, limit=limit)
+        return self._chosen_changes(alarming, limit=limit)
 
     def receiver_changes_of(self, study_instance_uid: str) -> tuple[ReceiverChangeRecord, ...]:
         """Return every change of a study at every receiver, oldest first."""
-        return self._changes(receiver_changes.c.study_instance_uid == study_instance_uid)
+        return self._chosen_changes(receiver_changes.c.study_instance_uid == study_instance_uid)
 
     def receiver_standings_of(self, study_instance_uid: str) -> tuple[ReceiverStanding, ...]:
         """Return what is known of a study at every receiver that was ever to show it."""
@@ -94,7 +94,7 @@ class ReceiverViewVerbs(Database):
             .scalar_subquery()
         )
         unfinished = receiver_changes.c.state.in_([*LIVE_STATES, ReceiverState.DEAD])
-        return self._changes(
+        return self._chosen_changes(
             receiver_changes.c.receiver_change_id.in_(last),
             receiver_changes.c.wish == Wish.AS_IT_WAS,
             or_(receiver_changes.c.made_at >= moment, unfinished),
@@ -109,7 +109,7 @@ class ReceiverViewVerbs(Database):
         with self.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def _changes(
+    def _chosen_changes(
         self, *chosen: ColumnElement[bool], limit: int | None = None
     ) -> tuple[ReceiverChangeRecord, ...]:
         query = select(*_COLUMNS).where(*chosen)
