@@ -27,6 +27,7 @@ from triage.store.receiver_records import (
     Ground,
     ReceiverChangeRecord,
     ReceiverCounts,
+    ReceiverRow,
     ReceiverStanding,
     ReceiverStudy,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "Receipt",
     "ReceiverChangeRecord",
     "ReceiverCounts",
+    "ReceiverRow",
     "ReceiverStanding",
     "ReceiverStudy",
     "ReportRecord",
