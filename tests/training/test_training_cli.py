@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
 
 from tests.vision.bundles import bundle_parts
+from training import cli
 from training.bundle.export import BundleParts, read_parts, write_bundle
 from training.cli import main
 from triage.errors import BundleError
 from triage.vision.bundle import Bundle, default_bundle_folder
 
-if TYPE_CHECKING:
-    from pathlib import Path
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+
+# `training` in a process of its own, in which one package cannot be imported.
+WITHOUT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == sys.argv[1]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from training.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
 
 
 def test_the_recipes_are_listed_with_their_contracts(capsys) -> None:
@@ -51,6 +68,40 @@ def test_help_needs_no_deep_learning_library() -> None:
     code = "import sys, training.cli; assert 'torch' not in sys.modules"
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def run_without(package: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    words = ["run", "csm", "--data", str(folder), "--out", str(folder / "run")]
+    command = [sys.executable, "-c", WITHOUT, package, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("package", ["torchvision", "sklearn"])
+def test_what_only_training_needs_is_named_when_it_is_missing(package: str, tmp_path: Path) -> None:
+    ended = run_without(package, tmp_path)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"training: {package} is not installed: pip install")
+    assert "'cspine-triage[training]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_any_other_missing_package_is_a_fault_that_shows_itself(tmp_path: Path) -> None:
+    """The extra would not bring it: an advice to install that would send people astray."""
+    ended = run_without("safetensors", tmp_path)
+
+    assert ended.returncode == 1
+    assert "ModuleNotFoundError: No module named 'safetensors" in ended.stderr
+    assert "pip install" not in ended.stderr
+
+
+def test_the_packages_that_are_named_are_those_of_the_extra() -> None:
+    extra = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]["training"]
+    brought = packages_distributions()
+
+    assert {name for package in cli._EXTRA for name in brought[package]} == {
+        re.split("[><=]", line)[0] for line in extra
+    }
 
 
 def test_an_exported_bundle_is_the_same_bundle(tmp_path: Path) -> None:
