@@ -62,9 +62,9 @@ def _facing(index: int) -> str:
 def training_cases(count: int, seed: int) -> list[PhantomCase]:
     """Films to train on: mostly laterals in scope, and some of what gates must recognise.
 
-    Of each twenty, ten come as they come, four show a rare finding on purpose, two are
-    spoilt a little; one each shows another view, has hardware, is a child's, and is inverted or
-    has text burned in.
+    Of each twenty, nine come as they come, four show a rare finding on purpose, two are
+    spoilt a little, two have hardware, which is of many kinds; one each shows another view, is
+    a child's, and is inverted or has text burned in.
     """
     return [_training_case(index, first_seed("train", seed) + index) for index in range(count)]
 
@@ -74,19 +74,19 @@ def _training_case(index: int, seed: int) -> PhantomCase:  # noqa: PLR0911 - a t
     chance = np.random.default_rng((seed, 7))
     if kind == 0:
         return draw_case(seed, view=_OTHER_VIEWS[turn % len(_OTHER_VIEWS)], facing=facing)
-    if kind == 1:
+    if kind < 3:  # noqa: PLR2004 - the twentieths are explained above
         return draw_case(seed, hardware=True, facing=facing)
-    if kind == 2:  # noqa: PLR2004 - the twentieths are explained above
-        return draw_case(seed, age_years=float(chance.uniform(*_CHILD_YEARS)), facing=facing)
     if kind == 3:  # noqa: PLR2004
+        return draw_case(seed, age_years=float(chance.uniform(*_CHILD_YEARS)), facing=facing)
+    if kind == 4:  # noqa: PLR2004
         spoilt = (Degradation.INVERSION, Degradation.BURNED_IN)[turn % 2]
         return draw_case(seed, degradations=(spoilt,), facing=facing)
-    if kind < 6:  # noqa: PLR2004
+    if kind < 7:  # noqa: PLR2004
         spoilt = _TRAINED_SHIFTS[(2 * turn + kind) % len(_TRAINED_SHIFTS)]
         case = draw_case(seed, degradations=(spoilt,), facing=facing)
         return replace(case, severity=float(chance.uniform(0, _MOST_TRAINED)))
-    if kind < 10:  # noqa: PLR2004
-        wanted = _TRAINED[kind - 6]
+    if kind < 11:  # noqa: PLR2004
+        wanted = _TRAINED[kind - 7]
         return draw_case(seed, findings=wanted[turn % len(wanted)], facing=facing)
     return draw_case(seed, facing=facing)
 

@@ -49,7 +49,7 @@ class Plan:
     test: int = 300
     test_rare: int = 40
     detector: int = 16
-    shifted: int = 12
+    shifted: int = 6
     sizes: Sizes = field(default_factory=Sizes)
     aims: Aims = field(default_factory=lambda: Aims(alpha=0.01))
 
