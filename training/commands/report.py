@@ -26,7 +26,11 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, default=Path("report.html"), help="the file to write")
     parser.add_argument("--trial", type=Path, help="folder of the trial (default: beside --out)")
     parser.add_argument("--no-trial", action="store_true", help="hold no trial")
-    parser.add_argument("--outlines", type=Path, help="CSV of real outlines, for the phantom")
+    parser.add_argument(
+        "--outlines",
+        type=Path,
+        help="real outlines to compare the phantom with: a CSV, or a data set with landmarks",
+    )
     parser.add_argument("--films", type=int, default=3000, help="of the trial, as they come (3000)")
     parser.add_argument(
         "--cell-films", type=int, default=480, help="of the trial, for each shift (480)"

@@ -1,4 +1,4 @@
-"""How far the phantom's spines are from real ones, where a table of real outlines is given."""
+"""How far the phantom's spines are from real ones, where real outlines are given."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from training.phantom.outlines import (
     halves,
     measures,
     outlines_of_cases,
+    outlines_of_films,
     read_outlines,
     unit_of,
 )
 from training.report.chart import Axes, Series, chart
 from training.report.page import figure, figures, paragraph, table
+from training.sources import open_set
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,14 +45,17 @@ _WORDS: Final = (
 
 
 def outlines(path: Path | None) -> str:
-    """The comparison; empty where no table is given.
+    """The comparison; empty where nothing is given to compare with.
+
+    Args:
+        path: A table of outlines, or the folder of a data set whose films have landmarks.
 
     Raises:
-        DataError: The table cannot be read.
+        DataError: It cannot be read, or holds too few outlines.
     """
     if path is None:
         return ""
-    real = read_outlines(path)
+    real = outlines_of_films(open_set(path).films) if path.is_dir() else read_outlines(path)
     drawn = outlines_of_cases(draw_case(_FIRST_SEED + number) for number in range(_CASES))
     rows = [
         (
