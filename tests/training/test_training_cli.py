@@ -64,6 +64,28 @@ def test_every_command_explains_itself(command: list[str], capsys) -> None:
     assert len(capsys.readouterr().out) > 100
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "csm", "--out", "r", "--epochs", "0"], "'0' is no whole number from 1 on"),
+        (["run", "csm", "--out", "r", "--batch", "1.5"], "'1.5' is no whole number from 1 on"),
+        (["run", "cspine", "--out", "r", "--share", "-1"], "'-1' is no share above 0"),
+        (["certify", "b", "--alpha", "0"], "'0' is no share between 0 and 1"),
+        (["certify", "b", "--finding-alpha", "5"], "'5' is no share between 0 and 1"),
+        (["certify", "b", "--delta", "nan"], "'nan' is no share between 0 and 1"),
+        (["trial", "b", "--out", "t", "--films", "0"], "'0' is no whole number from 1 on"),
+        (["report", "b", "--processes", "two"], "'two' is no whole number from 1 on"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_at_once(words: list[str], said: str, capsys) -> None:
+    """A miss rate of 0, for one, would have the needed positives counted for ever."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+
+    assert ended.value.code == 2
+    assert f"argument {words[-2]}: {said}" in capsys.readouterr().err
+
+
 def test_help_needs_no_deep_learning_library() -> None:
     code = "import sys, training.cli; assert 'torch' not in sys.modules"
 
