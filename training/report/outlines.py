@@ -60,10 +60,10 @@ def outlines(path: Path | None) -> str:
     rows = [
         (
             escape(one.measure),
-            f"{one.real[0]:.3g} ± {one.real[1]:.2g}",
-            f"{one.phantom[0]:.3g} ± {one.phantom[1]:.2g}",
-            f"{one.wasserstein:.3g}",
-            f"{one.wasserstein_floor:.3g}",
+            _spread(one.real, one.unit),
+            _spread(one.phantom, one.unit),
+            _apart(one.wasserstein, one.unit),
+            _apart(one.wasserstein_floor, one.unit),
             f"{one.kolmogorov_smirnov:.3f}",
             f"{one.kolmogorov_smirnov_floor:.3f}",
         )
@@ -71,6 +71,17 @@ def outlines(path: Path | None) -> str:
     ]
     head = ("measure", "real", "phantom", "Wasserstein", "floor", "Kolmogorov-Smirnov", "floor")
     return paragraph(_WORDS) + table(head, rows) + figures(_charts(halves(real)[1], drawn))
+
+
+def _spread(moments: tuple[float, float], unit: str) -> str:
+    mean, deviation = moments
+    return (
+        f"{mean:.1f} ± {deviation:.1f}°" if unit == "degrees" else f"{mean:.3f} ± {deviation:.3f}"
+    )
+
+
+def _apart(distance: float, unit: str) -> str:
+    return f"{distance:.2f}°" if unit == "degrees" else f"{distance:.4f}"
 
 
 def _charts(real: NDArray[np.float64], drawn: NDArray[np.float64]) -> list[str]:

@@ -222,7 +222,16 @@ def test_a_chart_is_named_for_those_who_cannot_see_it_and_keeps_inside_its_frame
     assert 'aria-label="A &amp; B"' in drawn
     assert "here" in drawn
     places = [float(x) for x in re.findall(r"[ML](-?[\d.]+) ", drawn)]
-    assert 0 <= min(places) <= max(places) <= 360
+    assert 0 <= min(places) <= max(places) <= 280
+
+
+def test_names_of_lines_that_lie_close_together_are_written_below_each_other() -> None:
+    axes = Axes("scores", "x", "y", (0, 1), (0, 1), (Guide(0.4, "rule-out"), Guide(0.41, "flag")))
+
+    found = re.findall(r'y="(\d+)">(rule-out|flag)<', chart(axes, []))
+
+    assert [name for _, name in found] == ["rule-out", "flag"]
+    assert int(found[1][0]) - int(found[0][0]) >= 11  # the height of the letters
 
 
 @pytest.mark.parametrize(
