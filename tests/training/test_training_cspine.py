@@ -48,9 +48,12 @@ def test_no_two_groups_of_films_share_a_seed() -> None:
     plan = Plan()
     groups = [
         training_cases(plan.train, 1),
-        *(scope_cases(name, 1000, 1) for name in ("tuning", "limits", "calibration", "test")),
+        *(
+            scope_cases(name, getattr(plan, name), 1)
+            for name in ("tuning", "limits", "calibration", "test")
+        ),
         *rare_cases("calibration", plan.rare, 1).values(),
-        *rare_cases("test", plan.rare, 1).values(),
+        *rare_cases("test", plan.test_rare, 1).values(),
     ]
     seeds = [case.seed for cases in groups for case in cases]
 
