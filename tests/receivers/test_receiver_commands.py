@@ -198,9 +198,7 @@ def test_the_role_carries_what_the_ledger_says_until_it_is_stopped(make_site, mo
     site.study("1.2.1", Outcome.ABNORMAL)
     moved = threading.Event()
     receiver.during_write = moved.set
-    monkeypatch.setattr(
-        "triage.receivers.carrier.configured_receivers", lambda *_: (receiver,)
-    )
+    monkeypatch.setattr("triage.receivers.carrier.configured_receivers", lambda *_: (receiver,))
     stop, ready = threading.Event(), threading.Event()
     role = threading.Thread(target=run, args=(site.settings, stop, lambda: None, ready.set))
     role.start()

@@ -47,7 +47,6 @@ _TRAINED: Final[tuple[tuple[tuple[str, ...], ...], ...]] = (
 # What is drawn on purpose to calibrate and to test on: films as they come show every other
 # finding often enough for a certificate.
 _RARE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {"swelling": (("swelling",),)}
-RARE_FINDINGS: Final = tuple(_RARE)
 ABNORMAL: Final = "abnormal"
 _SEVERITIES: Final = (0.0, 0.25, 0.5, 1.0)
 

@@ -10,7 +10,7 @@ from triage.hl7.values import MessageKind
 from triage.settings.rules import is_ip_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
     from triage.settings.hl7 import Hl7Receiver, Hl7Settings
@@ -41,26 +41,9 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
     Yields:
         A fault for each contradiction.
     """
-    if not known_faults & {"delivery.first_retry_seconds", "delivery.maximum_retry_seconds"}:
-        yield from _retry_faults(settings)
-    if not any(key.startswith("listener.") for key in known_faults):
-        yield from _tls_faults(settings.listener)
-    if not known_faults & {*_PORT_KEYS, "web.address", "web.port"}:
-        yield from _port_faults(settings)
-    if not any(key.startswith("web.") for key in known_faults):
-        yield from _page_faults(settings.web)
-    if not any(key.startswith("hl7") for key in known_faults):
-        yield from _hl7_faults(settings)
-    if not any(key.startswith("decision.") for key in known_faults):
-        yield from _mode_faults(settings)
-    if not any(key.split("[")[0].endswith("_receivers") for key in known_faults):
-        yield from _receiver_faults(settings)
-    if not any(key.startswith("destinations") for key in known_faults):
-        yield from _twin_faults(settings)
-        if not known_faults & _PORT_KEYS:
-            yield from _loop_faults(settings)
-    if not any(key.startswith("peers") for key in known_faults):
-        yield from _twin_peer_faults(settings)
+    for judge, keys in _JUDGES:
+        if not any(key.startswith(keys) for key in known_faults):
+            yield from judge(settings)
 
 
 def _retry_faults(settings: Settings) -> Iterator[Fault]:
@@ -281,3 +264,18 @@ def _reaches(listening: str, called: str) -> bool:
 
 def _without_name(address: str) -> str:
     return "127.0.0.1" if address.lower() == "localhost" else address.lower()
+
+
+# Each judge, with the beginnings of the keys that it needs to be sound.
+_JUDGES: tuple[tuple[Callable[[Settings], Iterator[Fault]], tuple[str, ...]], ...] = (
+    (_retry_faults, ("delivery.first_retry_seconds", "delivery.maximum_retry_seconds")),
+    (lambda settings: _tls_faults(settings.listener), ("listener.",)),
+    (_port_faults, (*_PORT_KEYS, "web.address", "web.port")),
+    (lambda settings: _page_faults(settings.web), ("web.",)),
+    (_hl7_faults, ("hl7",)),
+    (_mode_faults, ("decision.",)),
+    (_receiver_faults, ("orthanc_receivers", "ups_receivers", "hl7_receivers")),
+    (_twin_faults, ("destinations",)),
+    (_loop_faults, ("destinations", *_PORT_KEYS)),
+    (_twin_peer_faults, ("peers",)),
+)
