@@ -204,18 +204,32 @@ def place_all(
     moves = [move for row, placement in wanted if (move := _move(row, placement, cause, now))]
     if moves:
         connection.execute(_PLACE, [move.values for move in moves])
-    told = [move.line for move in moves if move.line is not None]
-    if told:
-        connection.execute(_INSERT_CHANGE, told)
+    for move in moves:
+        if move.before is not move.after:
+            study = move.study_instance_uid
+            record_class(
+                connection, move.values["item"], study, move.before, move.after, move.cause, now
+            )
     return sum(move.to_another_class for move in moves)
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """What is written when a study gets another place: its row, and its line of the ledger."""
+    """What a placement changes.
 
+    Attributes:
+        values: For the row of the work item.
+        before: The class that the ledger told last.
+        after: The class that it is to tell.
+        cause: With the reason that stands in the ledger.
+        to_another_class: Whether the class before the cap changes.
+    """
+
+    study_instance_uid: str
     values: dict[str, Any]
-    line: dict[str, Any] | None
+    before: ReadingClass
+    after: ReadingClass
+    cause: Cause
     to_another_class: bool
 
 
@@ -242,14 +256,14 @@ def _move(
         "new_held_by": held_by,
         "now": now,
     }
-    before = shown_class(stands.reading_class, stands.capped_at, stands.held_by)
-    after = shown_class(target, stands.capped_at, held_by)
-    line = None
-    if before is not after:
-        told = cause if cause.reason else replace(cause, reason="; ".join(placement.reasons))
-        study = stands.study_instance_uid
-        line = _line(stands.work_item_uid, study, before, after, told, now)
-    return _Move(values, line, to_another_class=target is not stands.reading_class)
+    return _Move(
+        study_instance_uid=stands.study_instance_uid,
+        values=values,
+        before=shown_class(stands.reading_class, stands.capped_at, stands.held_by),
+        after=shown_class(target, stands.capped_at, held_by),
+        cause=cause if cause.reason else replace(cause, reason="; ".join(placement.reasons)),
+        to_another_class=target is not stands.reading_class,
+    )
 
 
 def record_class(
@@ -262,29 +276,20 @@ def record_class(
     now: datetime,
 ) -> None:
     """Write a line of the ledger."""
-    line = _line(item, study_instance_uid, before, after, cause, now)
-    connection.execute(_INSERT_CHANGE, line)
-
-
-def _line(
-    item: str,
-    study_instance_uid: str,
-    before: ReadingClass | None,
-    after: ReadingClass,
-    cause: Cause,
-    now: datetime,
-) -> dict[str, Any]:
-    return {
-        "work_item_uid": item,
-        "study_instance_uid": study_instance_uid,
-        "changed_at": now,
-        "class_before": before,
-        "class_after": after,
-        "by": cause.by,
-        "reason": cause.reason,
-        "bundle_digest": cause.bundle_digest,
-        "threshold": cause.threshold,
-    }
+    connection.execute(
+        _INSERT_CHANGE,
+        {
+            "work_item_uid": item,
+            "study_instance_uid": study_instance_uid,
+            "changed_at": now,
+            "class_before": before,
+            "class_after": after,
+            "by": cause.by,
+            "reason": cause.reason,
+            "bundle_digest": cause.bundle_digest,
+            "threshold": cause.threshold,
+        },
+    )
 
 
 def record_step(
