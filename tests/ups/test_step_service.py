@@ -24,7 +24,7 @@ from triage.ups.subscriptions import (
     Subscription,
 )
 from triage.ups.subscriptions import TABLE as SUBSCRIPTIONS
-from triage.values import OrderPriority, StepState
+from triage.values import OrderPriority, ReadingClass, StepState
 from triage.worklist.query import matches
 
 WATCHER = "WATCHER"
@@ -245,6 +245,26 @@ def _claim(transaction_uid):
 
 def _events(state):
     return [StepEvent(1, {"00741000": {"vr": "CS", "Value": [state]}})]
+
+
+@pytest.mark.parametrize(
+    ("order", "priority", "status", "reading_class"),
+    [
+        (OrderPriority.ROUTINE, "HIGH", 0x0000, ReadingClass.SUSPECTED_ABNORMAL),
+        (OrderPriority.ROUTINE, "LOW", 0x0000, ReadingClass.LIKELY_NORMAL),
+        (OrderPriority.STAT, "LOW", 0xB305, ReadingClass.URGENT_ORDER),
+        (OrderPriority.STAT, "HIGH", 0x0000, ReadingClass.URGENT_ORDER),
+    ],
+)
+def test_a_priority_that_is_set_never_lowers_an_urgent_order(
+    service, store, study, order, priority, status, reading_class
+):
+    uid = study(order_priority=order)
+    asked = data(ScheduledProcedureStepPriority=priority)
+    assert service.update(uid, asked, "", "READER").status == status
+    entry = store.worklist_entry(uid)
+    assert entry.reading_class is reading_class
+    assert entry.held_by == ("READER" if order is OrderPriority.ROUTINE else "")
 
 
 def test_a_reader_cannot_leave_more_than_there_is_room_for(service, study):
