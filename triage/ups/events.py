@@ -61,9 +61,11 @@ class Clocks:
 def event_lanes(
     settings: Settings, store: Store, stop: threading.Event
 ) -> list[EventLane | NewItems]:
-    """Return the loops that tell subscribers; each wants a thread of its own."""
-    if not settings.peers:
-        return []
+    """Return the loops that tell subscribers; each wants a thread of its own.
+
+    Those who listen over a WebSocket are told by the page; what a filter of theirs says of new
+    items is found out here all the same.
+    """
     service = StepService(store, settings)
     told = service.tell_of_restart()
     log.info("event reports begin", action="events_begin", count=told)
