@@ -9,10 +9,10 @@ from dataclasses import Field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from triage.settings.sections import Destination, Settings
+from triage.settings.sections import Destination, Peer, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from _typeshed import DataclassInstance
 
@@ -26,9 +26,14 @@ differs at your site: every key is here with its default, commented out. `triage
 whether a file is right; unknown keys and wrong values are refused by name before anything
 starts. A change takes effect when the service is restarted."""
 
-_EXAMPLE_DESTINATION = Destination(
-    name="pacs", ae_title="PACS", address="pacs.hospital.example", port=104
-)
+# What stands in the example of a table that a site may have several of, or none.
+_EXAMPLES: Mapping[type[Any], DataclassInstance] = {
+    type(one): one
+    for one in (
+        Destination(name="pacs", ae_title="PACS", address="pacs.hospital.example", port=104),
+        Peer(name="viewer", ae_title="VIEWER", address="viewer.hospital.example", port=11115),
+    )
+}
 
 
 def render_toml(settings: Settings) -> str:
@@ -56,7 +61,7 @@ def example_toml() -> str:
             lines += ["", *_documented(key, value)]
         elif isinstance(value, tuple):
             lines += ["", "", *_comment(key.metadata["description"]), f"#[[{key.name}]]"]
-            lines += _documented_table(_EXAMPLE_DESTINATION)
+            lines += _documented_table(_EXAMPLES[key.metadata["section"]])
         else:
             lines += ["", "", *_comment(key.metadata["description"]), f"[{key.name}]"]
             lines += _documented_table(value)

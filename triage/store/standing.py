@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
-from triage.store.placing import unassessed
+from triage.store.placing import STANDS, unassessed
 from triage.store.records import Placement, StandingDecision
 from triage.store.schema import controls, decisions, studies, work_items
 from triage.values import StudyState
@@ -14,7 +14,8 @@ from triage.values import StudyState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy.engine import Connection, Row
+    from sqlalchemy import Select
+    from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ColumnElement
 
 PAUSED = "paused"
@@ -39,11 +40,10 @@ def placement_of(
 
 def placements(
     connection: Connection, placing: Callable[[StandingDecision], Placement]
-) -> Iterator[tuple[str, Placement]]:
-    """Yield every open study with the place where it belongs."""
-    rows = connection.execute(_standing(work_items.c.ended_at.is_(None))).all()
-    for row in rows:
-        yield row.study_instance_uid, _placed(row, placing)
+) -> Iterator[tuple[Any, Placement]]:
+    """Yield every open study's row with the place where the study belongs."""
+    for row in connection.execute(_standing(work_items.c.ended_at.is_(None))):
+        yield row, _placed(row, placing)
 
 
 def as_ordered(stands: StandingDecision) -> Placement:
@@ -51,7 +51,10 @@ def as_ordered(stands: StandingDecision) -> Placement:
     return Placement(stands.order_priority.reading_class, stands.reasons, stands.outcome)
 
 
-def _placed(row: Row[Any], placing: Callable[[StandingDecision], Placement]) -> Placement:
+def _placed(
+    row: Any,  # noqa: ANN401 - a row of _standing
+    placing: Callable[[StandingDecision], Placement],
+) -> Placement:
     if row.decided_outcome is None or row.state is not StudyState.DECIDED:
         return unassessed(row.order_priority)
     return placing(
@@ -65,7 +68,7 @@ def _placed(row: Row[Any], placing: Callable[[StandingDecision], Placement]) -> 
     )
 
 
-def _standing(holds: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a statement of seven columns
+def _standing(holds: ColumnElement[bool]) -> Select[Any]:
     """Select studies with the last of their decisions."""
     last = (
         select(func.max(decisions.c.number))
@@ -75,7 +78,7 @@ def _standing(holds: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a statement 
     )
     return (
         select(
-            studies.c.study_instance_uid,
+            *STANDS,
             studies.c.state,
             studies.c.order_priority,
             decisions.c.outcome.label("decided_outcome"),
