@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from triage.errors import TriageError
 from triage.store import utc_now
 from triage.ups.service import StepService
-from triage.web import access, api, dicomweb, feedback, health, pages, reading
+from triage.web import access, api, dicomweb, feedback, films, health, pages, reading
 from triage.web.dicomweb.notifications import Channels
 from triage.web.dicomweb.routes import ROUTES as DICOMWEB_ROUTES
 from triage.web.events import ChangeFeed
@@ -52,6 +52,9 @@ _ROUTES = (
     Route("/studies/{work_item_uid}/claim", reading.claim, methods=["POST"]),
     Route("/studies/{work_item_uid}/release", reading.release, methods=["POST"]),
     Route("/studies/{work_item_uid}/priority", reading.set_priority, methods=["POST"]),
+    Route("/studies/{work_item_uid}/films/{number:int}/view", films.view),
+    Route("/studies/{work_item_uid}/films/{number:int}/saliency", films.saliency),
+    Route("/studies/{work_item_uid}/films/{number:int}/landmarks.json", films.landmarks),
     Route("/api/worklist", api.worklist),
     Route("/api/studies/{work_item_uid}", api.study),
     Route("/health/live", health.live),
@@ -126,6 +129,7 @@ def create_app(
     app.state.gate = gate
     app.state.steps = StepService(store, settings)
     app.state.channels = Channels()
+    app.state.views = films.Views(settings)
     app.state.templates = pages.make_templates()
     app.state.list_fragment = pages.ListFragment(site, app.state.templates)
     app.state.registry = health.make_registry(site, app.state.channels.__len__)

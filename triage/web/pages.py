@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from triage.web.access import access_facts
 from triage.web.events import MAXIMUM_STREAMS, STALE_SECONDS, stream
+from triage.web.films import picture_response
 from triage.web.site import site_of
 from triage.web.study import study_view
 from triage.web.view import list_view
@@ -153,8 +154,4 @@ def _thumbnail(request: Request) -> Response:
         name = record.entry.thumbnail
     else:
         name = dict(enumerate(image.thumbnail for image in record.instances)).get(number, "")
-    folder = (site.settings.state_folder / "thumbnails").resolve()
-    path = (site.settings.state_folder / name).resolve()
-    if not name or not path.is_relative_to(folder) or not path.is_file():
-        raise HTTPException(404, "There is no thumbnail.")
-    return FileResponse(path, media_type="image/png")
+    return picture_response(site.settings.state_folder, name)
