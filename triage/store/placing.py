@@ -6,11 +6,12 @@ What a person has opened, or whose priority a person has set, no result and no b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import bindparam, insert, select, update
 
 from triage.store.names import name_keys
+from triage.store.receiver_queue import enqueue_change, has_receivers
 from triage.store.records import Placement
 from triage.store.schema import priority_changes, step_changes, work_items
 from triage.uids import derived_uid, work_item_uid
@@ -59,6 +60,10 @@ class Cause:
 # than SQLite to carry it out.
 _INSERT_ITEM = insert(work_items)
 _INSERT_CHANGE = insert(priority_changes)
+_IS_OF_STUDY = select(work_items.c.work_item_uid).where(
+    work_items.c.work_item_uid == bindparam("work_item_uid"),
+    work_items.c.study_instance_uid == bindparam("study_instance_uid"),
+)
 _INSERT_STEP_CHANGE = insert(step_changes)
 _IS_TAKEN = select(work_items.c.work_item_uid).where(
     work_items.c.work_item_uid == bindparam("item")
@@ -205,8 +210,7 @@ def place_all(
     if moves:
         connection.execute(_PLACE, [move.values for move in moves])
     told = [move.line for move in moves if move.line is not None]
-    if told:
-        connection.execute(_INSERT_CHANGE, told)
+    _write_lines(connection, told)
     return sum(move.to_another_class for move in moves)
 
 
@@ -261,9 +265,34 @@ def record_class(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Write a line of the ledger."""
+    """Write a line of the ledger, and what it asks of the receivers of priorities."""
     line = _line(item, study_instance_uid, before, after, cause, now)
-    connection.execute(_INSERT_CHANGE, line)
+    _write_lines(connection, [line])
+
+
+def _write_lines(connection: Connection, lines: list[dict[str, Any]]) -> None:
+    """Write lines of the ledger; at once where no receiver has to hear of each."""
+    if lines and not has_receivers(connection):
+        connection.execute(_INSERT_CHANGE, lines)
+        return
+    for line in lines:
+        inserted = connection.execute(_INSERT_CHANGE, line)
+        (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)
+        # What another system pushed is not ours to tell.
+        if connection.execute(_IS_OF_STUDY, line).first() is not None:
+            _enqueue_line(connection, change_id, line)
+
+
+def _enqueue_line(connection: Connection, change_id: int, line: dict[str, Any]) -> None:
+    enqueue_change(
+        connection,
+        change_id,
+        line["study_instance_uid"],
+        line["class_before"],
+        line["class_after"],
+        Cause(line["by"], line["reason"], line["bundle_digest"], line["threshold"]),
+        line["changed_at"],
+    )
 
 
 def _line(

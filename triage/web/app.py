@@ -17,11 +17,15 @@ from starlette.staticfiles import StaticFiles
 from triage.errors import TriageError
 from triage.store import utc_now
 from triage.ups.service import StepService
-from triage.web import access, api, dicomweb, feedback, films, health, pages, reading
+from triage.web import access, api, dicomweb, feedback, films, health, operating, pages, reading
 from triage.web.dicomweb.notifications import Channels
 from triage.web.dicomweb.routes import ROUTES as DICOMWEB_ROUTES
 from triage.web.events import ChangeFeed
+from triage.web.listing import pages as listing
+from triage.web.listing.readings import ListReadings
+from triage.web.render import make_templates, render
 from triage.web.site import Site
+from triage.web.strings import STRINGS, say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -36,14 +40,18 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent / "static"
 _ROUTES = (
-    Route("/", pages.worklist),
-    Route("/fragment", pages.worklist_fragment),
+    Route("/", listing.worklist),
+    Route("/list", listing.changed_lines),
     Route("/events", pages.events),
+    Route("/operator", operating.operator),
+    Route("/operator/fragment", operating.operator_fragment),
+    Route("/operator/brake", operating.brake, methods=["POST"]),
     Route("/login", access.show, methods=["GET"]),
     Route("/login", access.log_in, methods=["POST"]),
     Route("/logout", access.log_out, methods=["POST"]),
     Route("/studies/{work_item_uid}", pages.study),
     Route("/studies/{work_item_uid}/fragment", pages.study_fragment),
+    Route("/studies/{work_item_uid}/view", pages.study_in_hand),
     Route("/studies/{work_item_uid}/thumbnail", pages.thumbnail),
     Route("/studies/{work_item_uid}/thumbnails/{number:int}", pages.thumbnail),
     Route("/studies/{work_item_uid}/agree", feedback.agree, methods=["POST"]),
@@ -74,22 +82,12 @@ _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_TITLES: Mapping[int, str] = {
-    401: "Log in first",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Not possible",
-    409: "Nothing was changed",
-    421: "Not this site",
-    429: "Wait a moment",
-    503: "Not available at the moment",
-}
 # Whoever asks here wants JSON, also of what is wrong.
 _FOR_MACHINES = ("/api/", f"{dicomweb.PREFIX}/")
 # What Starlette says of its own accord, as a sentence for a person.
 _SENTENCES: Mapping[str, str] = {
-    "Not Found": "There is nothing at this address.",
-    "Method Not Allowed": "This address can only be read.",
+    "Not Found": say("error.nothing-here"),
+    "Method Not Allowed": say("error.read-only"),
 }
 
 
@@ -126,12 +124,12 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.site = site
+    app.state.templates = make_templates()
+    app.state.readings = ListReadings(site)
     app.state.gate = gate
+    app.state.views = films.Views(settings)
     app.state.steps = StepService(store, settings)
     app.state.channels = Channels()
-    app.state.views = films.Views(settings)
-    app.state.templates = pages.make_templates()
-    app.state.list_fragment = pages.ListFragment(site, app.state.templates)
     app.state.registry = health.make_registry(site, app.state.channels.__len__)
     return app
 
@@ -187,16 +185,18 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, _error: Exception) -> Response:
-    sentence = "The service met a fault of its own; it is in the log. Read from the PACS meanwhile."
-    return _plain(request, 500, sentence)
+    return _plain(request, 500, say("error.fault"))
 
 
 def _plain(
     request: Request, status: int, sentence: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     sentence = sentence[:1].upper() + sentence[1:]
-    if request.url.path.startswith(_FOR_MACHINES):
+    asked = request.headers.get("accept", "")
+    if request.url.path.startswith(_FOR_MACHINES) or asked.startswith("application/json"):
         return JSONResponse({"error": sentence}, status, headers)
-    title = _TITLES.get(status, "Something is wrong")
-    template = request.app.state.templates.get_template("plain.html")
-    return HTMLResponse(template.render(title=title, sentence=sentence), status, headers)
+    key = f"error.title.{status}"
+    title = say(key if key in STRINGS else "error.title")
+    return HTMLResponse(
+        render(request, "plain.html", title=title, sentence=sentence), status, headers
+    )

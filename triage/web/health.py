@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from triage import __version__
 from triage.errors import TriageError
-from triage.values import DeliveryState
+from triage.values import DeliveryState, ReceiverState
 from triage.web.site import site_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from triage.store import QueueCounts
+    from triage.store import QueueCounts, ReceiverCounts
     from triage.web.site import Site
 
 
@@ -77,6 +77,7 @@ class StoreCollector:
         """Yield the gauges of this moment."""
         counts = self._site.store.counts()
         yield from _queues(counts)
+        yield from _receivers(self._site.store.receiver_counts())
         yield GaugeMetricFamily(
             "triage_oldest_queued_image_seconds",
             "How long the oldest image that is not analysed yet has waited.",
@@ -109,6 +110,24 @@ class StoreCollector:
         digest = algorithm.identity.digest if algorithm else ""
         build.add_metric((__version__, digest, self._site.settings.decision.mode.value), 1)
         return build
+
+
+def _receivers(counts: ReceiverCounts) -> Iterator[GaugeMetricFamily]:
+    changes = GaugeMetricFamily(
+        "triage_receiver_changes",
+        "Priorities on their way to receivers, by state.",
+        labels=("receiver", "state"),
+    )
+    alarms = GaugeMetricFamily(
+        "triage_receiver_alarms",
+        "Priorities that a receiver took without moving the study, or that were given up.",
+        labels=("receiver",),
+    )
+    for receiver in sorted({name for name, _ in counts.changes}):
+        for state in ReceiverState:
+            changes.add_metric((receiver, state.value), counts.changes.get((receiver, state), 0))
+        alarms.add_metric((receiver,), counts.alarms_of(receiver))
+    yield from (changes, alarms)
 
 
 def _queues(counts: QueueCounts) -> Iterator[GaugeMetricFamily]:

@@ -70,16 +70,17 @@ def run(
             settings,
             clock,
             algorithm=read(settings.worker.bundle),
-            silent_roles=functools.partial(silent_roles, settings.state_folder),
+            silent_roles=functools.partial(silent_roles, settings),
         )
         _log.info("page is served", action="web_started", port=port)
         asyncio.run(_serve(app, page_context(settings.web), listening, stop, alive, ready))
     _log.info("page is closed", action="web_stopped", port=port)
 
 
-def silent_roles(state_folder: Path) -> tuple[str, ...]:
+def silent_roles(settings: Settings) -> tuple[str, ...]:
     """Return the roles that have given no sign of life lately."""
-    return tuple(sign.role for sign in last_signs(state_folder, _WATCHED_ROLES) if sign.silent)
+    watched = (*_WATCHED_ROLES, "hl7") if settings.hl7.port else _WATCHED_ROLES
+    return tuple(sign.role for sign in last_signs(settings.state_folder, watched) if sign.silent)
 
 
 def listen(address: str, port: int) -> socket.socket:

@@ -150,9 +150,9 @@ def test_a_session_that_nobody_uses_ends_though_its_page_stays_open(
     visitor.log_in()
     for _ in range(3):
         morning.later(9)
-        assert visitor.get("/fragment").status_code == 200
+        assert visitor.get("/list").status_code == 200
     morning.later(9)
-    assert visitor.get("/fragment").status_code == 401
+    assert visitor.get("/list").status_code == 401
 
 
 def test_a_session_that_is_used_lives_on_until_its_longest_time(morning, serve, visit, add_user):
