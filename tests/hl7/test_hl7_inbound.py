@@ -20,7 +20,7 @@ from tests.intake.certificates import Authority
 from tests.peers import LOOPBACK
 from triage.errors import TransientError
 from triage.hl7 import server
-from triage.hl7.server import Desk
+from triage.hl7.desk import Desk
 from triage.hl7.values import AcknowledgementCode
 from triage.log.allowed import drop_what_is_not_allowed
 from triage.log.failures import describe_exception

@@ -13,7 +13,7 @@ from tests.hl7 import ris
 from tests.hl7.ris import Ris, field
 from tests.hl7.samples import STUDY, orm, oru
 from tests.peers import LOOPBACK, free_port
-from triage.hl7.server import Desk
+from triage.hl7.desk import Desk
 from triage.hl7.values import MessageKind
 from triage.receivers.configured import configured_receivers
 from triage.receivers.hl7 import WORDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from triage.store.database import Watcher, utc_now
-from triage.store.hl7_outbox import ClaimedResult, FedDecision, ResultRecord
+from triage.store.hl7_records import ClaimedResult, FedDecision, ResultRecord
 from triage.store.list_records import (
     EVERYTHING,
     NewStep,
