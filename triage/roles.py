@@ -78,9 +78,9 @@ ROLES = {
 }
 
 
-def roles_of(settings: Settings) -> dict[str, Role]:
-    """Return the roles that a site has, by name, in the order in which they stop."""
-    return {name: role for name, role in ROLES.items() if role.needed(settings)}
+def roles_of(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the roles that a site has, in the order in which they stop."""
+    return tuple(name for name, role in ROLES.items() if role.needed(settings))
 
 
 def run_role(settings: Settings, name: str, environment: Mapping[str, str]) -> int:

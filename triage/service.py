@@ -275,7 +275,7 @@ def processes(settings: Settings) -> Sequence[tuple[str, Role]]:
         LISTENER: _listeners(settings.listener.listeners),
         "worker": _workers(settings.worker.device),
     }
-    roles = roles_of(settings).values()
+    roles = [ROLES[name] for name in roles_of(settings)]
     return [(name, role) for role in roles for name in several.get(role.name, [role.name])]
 
 

@@ -1,4 +1,4 @@
-"""The ladder: which mode holds where, and that no study is moved further than every mode lets it."""
+"""The ladder: which mode holds where, and that no study is moved further than it lets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the ledger to a receiver, whatever it does and whenever we die: once, and never against a person."""
+"""From the ledger to a receiver, whatever it does: once, and never against a person."""
 
 from __future__ import annotations
 

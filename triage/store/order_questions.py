@@ -81,14 +81,14 @@ class OrderQuestionVerbs(Database):
     def order_answered(self, question: OrderQuestion, answer: OrderPriority) -> None:
         """Record what was answered; UNKNOWN that every worklist was asked and none knows."""
         values = {"answered_at": self.clock(), "answer": answer.value}
-        self._record(question, values)
+        self._note_answer(question, values)
 
     def order_unanswered(self, question: OrderQuestion, *, next_attempt_at: datetime) -> None:
         """Record that nobody could say; the question is due again."""
         values = {"attempts": question.attempts + 1, "next_attempt_at": next_attempt_at}
-        self._record(question, values)
+        self._note_answer(question, values)
 
-    def _record(self, question: OrderQuestion, values: dict[str, Any]) -> None:
+    def _note_answer(self, question: OrderQuestion, values: dict[str, Any]) -> None:
         held = order_questions.c.study_instance_uid == question.study_instance_uid
         with self.writing() as connection:
             done = connection.execute(update(order_questions).where(held).values(**values))

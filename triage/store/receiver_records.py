@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from triage.values import ReceiverState
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from triage.values import OrderPriority, ReceiverState, Wish
+    from triage.values import OrderPriority, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,31 @@ class ReceiverCounts:
 
     def alarms_of(self, receiver: str) -> int:
         """How many at one receiver need a person."""
-        return sum(
-            number
-            for (name, state), number in self.changes.items()
-            if name == receiver and state.alarming
-        )
+        return self.number(receiver, *(state for state in ReceiverState if state.alarming))
+
+    def number(self, receiver: str, *states: ReceiverState) -> int:
+        """How many changes at one receiver stand in any of some states."""
+        return sum(self.changes.get((receiver, state), 0) for state in states)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverRow:
+    """How it goes with one receiver, for the operators' eyes.
+
+    Attributes:
+        name: As in the configuration.
+        configured: Whether it still is.
+        waiting: Changes on their way.
+        moved: Changes that it shows, or took where it cannot be asked.
+        left: Changes that were not made because a person's hand was on the study there.
+        alarms: Changes that need a person.
+        last_taken: When it last took a change.
+    """
+
+    name: str
+    configured: bool
+    waiting: int
+    moved: int
+    left: int
+    alarms: int
+    last_taken: datetime | None

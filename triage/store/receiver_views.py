@@ -11,9 +11,15 @@ from triage.store.receiver_records import (
     Ground,
     ReceiverChangeRecord,
     ReceiverCounts,
+    ReceiverRow,
     ReceiverStanding,
 )
-from triage.store.receivers_schema import LIVE_STATES, receiver_changes, receiver_standings
+from triage.store.receivers_schema import (
+    LIVE_STATES,
+    receiver_changes,
+    receiver_standings,
+    receivers,
+)
 from triage.values import ReceiverState, Wish
 
 if TYPE_CHECKING:
@@ -38,14 +44,34 @@ class ReceiverViewVerbs(Database):
             rows = connection.execute(query).all()
         return ReceiverCounts({(name, state): number for name, state, number in rows})
 
+    def receiver_rows(self) -> tuple[ReceiverRow, ...]:
+        """Return how it goes with every receiver that there is, or was."""
+        taken = select(receiver_changes.c.receiver, func.max(receiver_changes.c.acknowledged_at))
+        with self.reading() as connection:
+            known = connection.execute(select(receivers).order_by(receivers.c.name)).all()
+            last = dict(connection.execute(taken.group_by(receiver_changes.c.receiver)).tuples())
+        counts = self.receiver_counts()
+        return tuple(
+            ReceiverRow(
+                name=row.name,
+                configured=row.configured,
+                waiting=counts.number(row.name, *LIVE_STATES),
+                moved=counts.number(row.name, ReceiverState.CONFIRMED, ReceiverState.TOLD),
+                left=counts.number(row.name, ReceiverState.LEFT),
+                alarms=counts.alarms_of(row.name),
+                last_taken=last.get(row.name),
+            )
+            for row in known
+        )
+
     def receiver_alarms(self, limit: int = 20) -> tuple[ReceiverChangeRecord, ...]:
         """Return the changes that need a person, oldest first."""
         alarming = receiver_changes.c.state.in_([one for one in ReceiverState if one.alarming])
-        return self._changes(alarming, limit=limit)
+        return self._chosen_changes(alarming, limit=limit)
 
     def receiver_changes_of(self, study_instance_uid: str) -> tuple[ReceiverChangeRecord, ...]:
         """Return every change of a study at every receiver, oldest first."""
-        return self._changes(receiver_changes.c.study_instance_uid == study_instance_uid)
+        return self._chosen_changes(receiver_changes.c.study_instance_uid == study_instance_uid)
 
     def receiver_standings_of(self, study_instance_uid: str) -> tuple[ReceiverStanding, ...]:
         """Return what is known of a study at every receiver that was ever to show it."""
@@ -68,7 +94,7 @@ class ReceiverViewVerbs(Database):
             .scalar_subquery()
         )
         unfinished = receiver_changes.c.state.in_([*LIVE_STATES, ReceiverState.DEAD])
-        return self._changes(
+        return self._chosen_changes(
             receiver_changes.c.receiver_change_id.in_(last),
             receiver_changes.c.wish == Wish.AS_IT_WAS,
             or_(receiver_changes.c.made_at >= moment, unfinished),
@@ -83,7 +109,7 @@ class ReceiverViewVerbs(Database):
         with self.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def _changes(
+    def _chosen_changes(
         self, *chosen: ColumnElement[bool], limit: int | None = None
     ) -> tuple[ReceiverChangeRecord, ...]:
         query = select(*_COLUMNS).where(*chosen)
