@@ -134,8 +134,10 @@ def header_field(content: bytes, number: int) -> str:
 
     For what must be known before a message is decoded, and of one that is never read whole.
     """
-    head = content[:_LONGEST_HEADER].decode("latin-1")
-    head = head[max(head.find("MSH"), 0) :].replace("\n", SEGMENT_END)
+    start = content.find(_HEADER)
+    if start < 0:
+        return ""
+    head = content[start : start + _LONGEST_HEADER].decode("latin-1").replace("\n", SEGMENT_END)
     fields = head.partition(SEGMENT_END)[0].split(head[3:4] or "|")
     # MSH-1 is the separator itself: the first field after the name is MSH-2.
     value = fields[number - 1] if number - 1 < len(fields) else ""
