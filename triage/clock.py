@@ -111,9 +111,12 @@ def _note_overdue(store: Store, settings: Settings) -> None:
 
 def _reap(store: Store, settings: Settings) -> None:
     images = store.reap_images(settings.worker.maximum_attempts, is_dead)
-    deliveries = store.reap_deliveries(is_dead)
-    if images or deliveries:
-        log.warning("leases ran out", action="reaped", images=images, deliveries=deliveries)
+    deliveries = store.reap_deliveries(is_dead) + store.reap_results(is_dead)
+    events = store.reap_events(is_dead)
+    if images or deliveries or events:
+        log.warning(
+            "leases ran out", action="reaped", images=images, deliveries=deliveries, count=events
+        )
 
 
 def _watch_disk(settings: Settings) -> None:

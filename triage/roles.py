@@ -36,6 +36,10 @@ def _always(_settings: Settings) -> bool:
     return True
 
 
+def _with_hl7(settings: Settings) -> bool:
+    return settings.hl7.port != 0
+
+
 def _with_receivers(settings: Settings) -> bool:
     return any(receiver_names(settings)) or bool(settings.modality_worklists)
 
@@ -64,6 +68,7 @@ ROLES = {
     role.name: role
     for role in (
         Role("listener", "triage.intake.listener", stop_seconds=15),
+        Role("hl7", "triage.hl7.server", stop_seconds=10, needed=_with_hl7),
         Role("worker", "triage.vision.worker", stop_seconds=30),
         Role("clock", "triage.clock", stop_seconds=10),
         Role("courier", "triage.delivery.courier", stop_seconds=35),

@@ -15,6 +15,7 @@ from triage.errors import SettingsError
 from triage.settings import (
     Destination,
     FindingMode,
+    Peer,
     Settings,
     SiteMode,
     UnknownSopClasses,
@@ -206,6 +207,15 @@ def test_destinations_need_names_of_their_own_whatever_the_case():
 def test_the_same_pacs_under_two_names_is_refused():
     (fault,) = faults_of(PACS + PACS.replace('"pacs"', '"archive"'))
     assert fault.startswith("destinations[2].address: is the same PACS as destinations[1]")
+
+
+@pytest.mark.parametrize(
+    ("other", "same"), [(('"A"', '"B"'), "name"), (('"a"', '"b"'), "ae_title")]
+)
+def test_peers_are_told_apart_by_name_and_by_ae_title(other, same):
+    one = '[[peers]]\nname = "a"\nae_title = "A"\naddress = "10.0.0.5"\nport = 104\n'
+    (fault,) = faults_of(one + one.replace(*other))
+    assert fault.startswith(f"peers[2].{same}: ")
 
 
 @pytest.mark.parametrize(
@@ -541,10 +551,11 @@ def test_the_example_documents_every_key_with_its_default(root, dotted):
     assert key.metadata["description"].split()[0] in " ".join(lines[max(start, there - 5) : there])
 
 
-def test_the_example_with_every_key_set_is_the_defaults_and_one_destination(root):
+def test_the_example_with_every_key_set_is_the_defaults_and_one_of_each_table(root):
     text = (root / "deploy" / "triage.example.toml").read_text()
     settings = parse_settings(re.sub(r"(?m)^#(?=\S)", "", text), "example")
     assert settings.destinations == (Destination("pacs", "PACS", "pacs.hospital.example", 104),)
+    assert settings.peers == (Peer("viewer", "VIEWER", "viewer.hospital.example", 11115),)
     assert settings.decision.sites == (SiteMode("GENERAL HOSPITAL", Mode.SHADOW),)
     assert settings.decision.findings == (FindingMode("spondylosis", Mode.PROMOTE),)
     examples = [field.name for field in dataclasses.fields(Settings) if field.default == ()]

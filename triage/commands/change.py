@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 
 def retry(settings: Settings, destination: str | None) -> int:
     """Give what was given up a new start, and make due now what waits for its next try."""
-    names = [one.name for one in settings.destinations]
+    places = (*settings.destinations, *settings.peers, *settings.hl7_receivers)
+    names = [one.name for one in places]
     names += [name for _, name in receiver_names(settings)]
     if destination is not None and destination not in names:
         known = ", ".join(names) or "none"
         raise PermanentError(f"there is no destination {destination!r}; configured are: {known}")
+    told = [one.ae_title for one in settings.peers if destination in (None, one.name)]
     with Store.open(settings.state_folder) as store:
-        count = store.revive_deliveries(destination)
+        count = store.revive_deliveries(destination) + store.revive_results(destination)
         priorities = store.revive_receiver_changes(destination)
+        events = sum(store.revive_events(ae_title) for ae_title in told)
     console = open_console()
     console.print(f"{count} deliveries are due now")
     if priorities:
         console.print(f"{priorities} priorities for receivers are due now")
+    if settings.peers:
+        console.print(f"{events} events are due now")
     return 0
 
 

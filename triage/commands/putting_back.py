@@ -59,7 +59,7 @@ def _carry(settings: Settings, store: Store, names: Sequence[str]) -> None:
         threading.Thread(target=_carry_one, args=(settings, store, lane, stop), name=lane.name)
         for lane in (
             ReceiverLane(settings, receiver, store, stop)
-            for receiver in configured_receivers(settings)
+            for receiver in configured_receivers(settings, store)
         )
     ]
     total = store.unfinished_receiver_changes(names)

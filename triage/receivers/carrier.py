@@ -43,7 +43,7 @@ def run(
         ready: Called once when every lane runs.
     """
     with Store.open(settings.state_folder) as store:
-        receivers = configured_receivers(settings)
+        receivers = configured_receivers(settings, store)
         store.know_receivers([receiver.name for receiver in receivers])
         lanes: list[ReceiverLane | AskingLane] = [
             ReceiverLane(settings, receiver, store, stop) for receiver in receivers

@@ -4,6 +4,7 @@ Adding a key is one field in `sections`: its default, its rule and its descripti
 reading, the checks, and the documented example under ``deploy/``.
 """
 
+from triage.settings.hl7 import CharacterSet, Hl7Receiver, Hl7Settings
 from triage.settings.reading import load_settings, parse_settings
 from triage.settings.receiving import (
     DicomPeer,
@@ -22,6 +23,7 @@ from triage.settings.sections import (
     ListenerSettings,
     LogLevel,
     LogSettings,
+    Peer,
     Settings,
     SiteMode,
     StudySettings,
@@ -34,17 +36,21 @@ from triage.settings.sections import (
 from triage.settings.writing import example_toml, render_toml
 
 __all__ = [
+    "CharacterSet",
     "DecisionSettings",
     "DeliverySettings",
     "Destination",
     "DicomPeer",
     "EligibilitySettings",
     "FindingMode",
+    "Hl7Receiver",
+    "Hl7Settings",
     "ListenerSettings",
     "LogLevel",
     "LogSettings",
     "ModalityWorklist",
     "OrthancReceiver",
+    "Peer",
     "ReceiverSettings",
     "Settings",
     "SiteMode",

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from triage.hl7.values import MessageKind
 from triage.settings.rules import is_ip_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
+    from triage.settings.hl7 import Hl7Receiver, Hl7Settings
     from triage.settings.sections import Destination, ListenerSettings, Settings
 
 _TLS_FILES = ("tls_certificate", "tls_private_key", "tls_authorities")
@@ -45,6 +47,8 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
         yield from _tls_faults(settings.listener)
     if not known_faults & {*_PORT_KEYS, "web.address", "web.port"}:
         yield from _port_faults(settings)
+    if not any(key.startswith("hl7") for key in known_faults):
+        yield from _hl7_faults(settings)
     if not any(key.startswith("decision.") for key in known_faults):
         yield from _mode_faults(settings)
     if not any(key.split("[")[0].endswith("_receivers") for key in known_faults):
@@ -53,6 +57,8 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
         yield from _twin_faults(settings)
         if not known_faults & _PORT_KEYS:
             yield from _loop_faults(settings)
+    if not any(key.startswith("peers") for key in known_faults):
+        yield from _twin_peer_faults(settings)
 
 
 def _retry_faults(settings: Settings) -> Iterator[Fault]:
@@ -103,6 +109,53 @@ def _port_faults(settings: Settings) -> Iterator[Fault]:
             yield Fault("web.port", f"{port} is the listener's {key} too; choose another")
 
 
+def _hl7_faults(settings: Settings) -> Iterator[Fault]:
+    yield from _hl7_tls_faults("hl7", settings.hl7, needed=_hl7_server_files(settings.hl7))
+    ours = {
+        one.name.lower(): f"destinations[{number}]"
+        for number, one in enumerate(settings.destinations, start=1)
+    }
+    for number, receiver in enumerate(settings.hl7_receivers, start=1):
+        where = f"hl7_receivers[{number}]"
+        first = ours.setdefault(receiver.name.lower(), where)
+        if first != where:
+            yield Fault(
+                f"{where}.name",
+                f'"{receiver.name}" is the name of {first} too; `triage retry` needs a name for'
+                " each",
+            )
+        if {MessageKind.ORM, MessageKind.OMI} <= set(receiver.messages):
+            yield Fault(
+                f"{where}.messages",
+                "orm and omi say the same in two forms; leave out the one that the receiver"
+                " does not read",
+            )
+        if bool(receiver.tls_certificate) != bool(receiver.tls_private_key):
+            yield Fault(f"{where}.tls_private_key", "goes with tls_certificate; name both or none")
+        yield from _hl7_tls_faults(where, receiver, needed=("tls_authorities",))
+        if receiver.port == settings.hl7.port and _reaches(settings.hl7.address, receiver.address):
+            yield Fault(
+                f"{where}.port",
+                f"{receiver.address} port {receiver.port} is this system's own HL7 server; give"
+                " the port of the receiver",
+            )
+
+
+def _hl7_server_files(hl7: Hl7Settings) -> tuple[str, ...]:
+    return _TLS_FILES if hl7.tls_client_certificates else _TLS_FILES[:2]
+
+
+def _hl7_tls_faults(
+    where: str, table: Hl7Settings | Hl7Receiver, *, needed: tuple[str, ...]
+) -> Iterator[Fault]:
+    for name in _TLS_FILES:
+        given = getattr(table, name) is not None
+        if table.tls and name in needed and not given:
+            yield Fault(f"{where}.{name}", "is needed with tls; name the PEM file")
+        if given and not table.tls:
+            yield Fault(f"{where}.{name}", "is for TLS; set tls = true, or remove this")
+
+
 def _twin_faults(settings: Settings) -> Iterator[Fault]:
     names: dict[str, int] = {}
     peers: dict[tuple[str, str, int], int] = {}
@@ -121,6 +174,19 @@ def _twin_faults(settings: Settings) -> Iterator[Fault]:
                 f"is the same PACS as destinations[{first}] (AE title, address and port); it "
                 "would be sent every report twice, remove one",
             )
+
+
+def _twin_peer_faults(settings: Settings) -> Iterator[Fault]:
+    for what in ("name", "ae_title"):
+        seen: dict[str, int] = {}
+        for number, peer in enumerate(settings.peers, start=1):
+            value: str = getattr(peer, what)
+            first = seen.setdefault(value.lower() if what == "name" else value, number)
+            if first != number:
+                yield Fault(
+                    f"peers[{number}].{what}",
+                    f'"{value}" is that of peers[{first}] too; every peer needs one of its own',
+                )
 
 
 def _mode_faults(settings: Settings) -> Iterator[Fault]:
@@ -156,6 +222,9 @@ def receiver_names(settings: Settings) -> Iterator[tuple[str, str]]:
     for kind in ("orthanc_receivers", "ups_receivers"):
         for number, receiver in enumerate(getattr(settings, kind), start=1):
             yield f"{kind}[{number}]", receiver.name
+    for number, system in enumerate(settings.hl7_receivers, start=1):
+        if set(system.messages) & {MessageKind.ORM, MessageKind.OMI}:
+            yield f"hl7_receivers[{number}]", system.name
 
 
 def _loop_faults(settings: Settings) -> Iterator[Fault]:

@@ -154,11 +154,30 @@ def device() -> Rule:
     return Rule('"auto", "cpu", "cuda", or one of several as "cuda:1"', read)
 
 
-def host() -> Rule:
-    """Return the rule for an IP address or a host name (RFC 1123 2.1)."""
+def code(*, optional: bool = False) -> Rule:
+    """Return the rule for text that becomes an HL7 field: it needs no escape in any message."""
 
     def read(value: object) -> str:
         text = _text(value)
+        if not text and optional:
+            return text
+        return _matching(text, re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:/-]{0,63}"))
+
+    note = ', or "" for none' if optional else ""
+    return Rule(f"1 to 64 letters, digits, spaces and _ . : / -{note}", read)
+
+
+def host(*, optional: str = "") -> Rule:
+    """Return the rule for an IP address or a host name (RFC 1123 2.1).
+
+    Args:
+        optional: What the empty text stands for; without it a host must be given.
+    """
+
+    def read(value: object) -> str:
+        text = _text(value)
+        if not text and optional:
+            return text
         if not is_ip_address(text):
             labels = text.split(".")
             if len(text) > _LONGEST_HOST_NAME or labels[-1].isdigit():
@@ -167,7 +186,9 @@ def host() -> Rule:
                 raise RefusedError
         return text
 
-    return Rule('an IP address or a host name, such as "10.0.0.5" or "pacs.hospital.example"', read)
+    note = f', or "" for {optional}' if optional else ""
+    example = 'an IP address or a host name, such as "10.0.0.5" or "pacs.hospital.example"'
+    return Rule(example + note, read)
 
 
 def url() -> Rule:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triage.settings import rules
+from triage.settings.hl7 import Hl7Receiver, Hl7Settings
 from triage.settings.keys import key as _key
 from triage.settings.keys import named as _named
 from triage.settings.keys import section as _section
@@ -416,6 +417,28 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """Another system that may subscribe to the events of the reading worklist (UPS Watch)."""
+
+    name: str = field(
+        metadata=_key(rules.name(), "Name in commands and logs."),
+    )
+    ae_title: str = field(
+        metadata=_key(rules.ae_title(), "AE title that it subscribes with (Receiving AE)."),
+    )
+    address: str = field(
+        metadata=_key(rules.host(), "Host name or IP address where it listens for events."),
+    )
+    port: int = field(
+        metadata=_key(rules.whole(1, 65535), "DICOM port where it listens for events."),
+    )
+    calling_ae_title: str = field(
+        default="",
+        metadata=_key(rules.ae_title(optional=True), "AE title that we call with."),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     """Worklist page, JSON, health and metrics."""
 
@@ -500,6 +523,25 @@ class Settings:
         metadata=_section(
             Destination,
             "A PACS that the reports go to; repeat the table for more, leave it out for none.",
+        ),
+    )
+    peers: tuple[Peer, ...] = field(
+        default=(),
+        metadata=_section(
+            Peer,
+            "A viewer or RIS that may subscribe to events of the worklist; repeat the table for "
+            "more. Who is not listed cannot be told of events.",
+        ),
+    )
+    hl7: Hl7Settings = field(
+        default_factory=Hl7Settings,
+        metadata=_section(Hl7Settings, "Orders and final reports that the RIS sends over MLLP."),
+    )
+    hl7_receivers: tuple[Hl7Receiver, ...] = field(
+        default=(),
+        metadata=_section(
+            Hl7Receiver,
+            "Who is told over MLLP; repeat the table for more, leave it out for none.",
         ),
     )
     receivers: ReceiverSettings = field(

@@ -9,8 +9,9 @@ from dataclasses import Field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from triage.settings.hl7 import Hl7Receiver
 from triage.settings.receiving import ModalityWorklist, OrthancReceiver, UpsReceiver
-from triage.settings.sections import Destination, FindingMode, Settings, SiteMode
+from triage.settings.sections import Destination, FindingMode, Peer, Settings, SiteMode
 from triage.values import Mode
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _EXAMPLES: Mapping[type[Any], DataclassInstance] = {
         OrthancReceiver(name="orthanc", url="http://orthanc.hospital.example:8042"),
         UpsReceiver(name="manager", ae_title="UPS", address="ups.hospital.example", port=104),
         ModalityWorklist(name="ris", ae_title="RIS", address="ris.hospital.example", port=104),
+        Hl7Receiver(name="ris", address="ris.hospital.example", port=2575),
+        Peer(name="viewer", ae_title="VIEWER", address="viewer.hospital.example", port=11115),
     )
 }
 

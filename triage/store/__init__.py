@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from triage.store.database import Watcher, utc_now
+from triage.store.hl7_outbox import ClaimedResult, FedDecision, ResultRecord
 from triage.store.list_records import (
     EVERYTHING,
     NewStep,
@@ -44,15 +45,28 @@ from triage.store.records import (
     StudySnapshot,
 )
 from triage.store.store import Store
+from triage.store.ups_records import (
+    Candidate,
+    Channel,
+    ClaimedEvent,
+    StepEvent,
+    StepLine,
+    StepWatcher,
+)
 
 __all__ = [
     "EVERYTHING",
     "Arrival",
+    "Candidate",
+    "Channel",
     "ClaimedChange",
     "ClaimedDelivery",
+    "ClaimedEvent",
     "ClaimedImage",
+    "ClaimedResult",
     "DecisionRecord",
     "DeliveryRecord",
+    "FedDecision",
     "Ground",
     "InstanceRecord",
     "NewStep",
@@ -70,12 +84,16 @@ __all__ = [
     "ReceiverStanding",
     "ReceiverStudy",
     "ReportRecord",
+    "ResultRecord",
     "Selection",
     "StandingDecision",
     "StepChange",
+    "StepEvent",
+    "StepLine",
     "StepRecord",
     "StepStateChange",
     "StepSubject",
+    "StepWatcher",
     "Store",
     "StoredFile",
     "StudyRecord",

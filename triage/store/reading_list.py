@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Up to so many matches of an index are sorted in memory; of more, the order itself is walked.
 _FEW = 2_000
+_NO_LIMIT = 2**31 - 1
 
 
 class ReadingListVerbs(Database):
@@ -116,6 +117,15 @@ class ReadingListVerbs(Database):
             uids = uids[offset:]
             found = entries_of(connection, uids)
         return tuple(RankedEntry.at(0, found[uid], now, cap_seconds) for uid in uids)
+
+    def search_uids(
+        self, selection: Selection, now: datetime, cap_seconds: float
+    ) -> tuple[str, ...]:
+        """Return the work items of all that `search` would find, in its order, at one moment."""
+        with self.reading() as connection:
+            open_ = _open_places(connection, Reading(now, cap_seconds), selection, None, _NO_LIMIT)
+            ended = _ended(connection, selection, _NO_LIMIT)
+        return (*(place.work_item_uid for place in open_), *ended)
 
     def worklist_entry(self, work_item_uid: str) -> WorklistEntry | None:
         """Return one line, open or ended, None when there is no such work item."""

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
+from triage.store.event_outbox import EventVerbs
 from triage.store.history import HistoryVerbs
+from triage.store.hl7 import Hl7Verbs
+from triage.store.hl7_outbox import Hl7OutboxVerbs
 from triage.store.images import ImageVerbs
 from triage.store.order_questions import OrderQuestionVerbs
 from triage.store.outbox import OutboxVerbs
@@ -15,6 +18,7 @@ from triage.store.reading_list import ReadingListVerbs
 from triage.store.receiver_views import ReceiverViewVerbs
 from triage.store.receivers import ReceiverVerbs
 from triage.store.studies import StudyVerbs
+from triage.store.ups import StepVerbs
 from triage.store.work_items import WorkItemVerbs
 
 if TYPE_CHECKING:
@@ -28,11 +32,15 @@ if TYPE_CHECKING:
 class Store(
     AgreementVerbs,
     BrakeVerbs,
+    EventVerbs,
     HistoryVerbs,
+    Hl7OutboxVerbs,
+    Hl7Verbs,
     ImageVerbs,
     OrderQuestionVerbs,
     OutboxVerbs,
     ReadingListVerbs,
+    StepVerbs,
     ReceiverVerbs,
     ReceiverViewVerbs,
     StudyVerbs,

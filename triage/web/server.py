@@ -13,6 +13,7 @@ import uvicorn
 from triage.errors import PermanentError, TransientError
 from triage.log import get_logger
 from triage.presence import last_signs
+from triage.settings import receiver_names
 from triage.store import Store, utc_now
 from triage.web.algorithm import read_algorithm
 from triage.web.app import create_app
@@ -67,16 +68,21 @@ def run(
             settings,
             clock,
             algorithm=read(settings.worker.bundle),
-            silent_roles=functools.partial(silent_roles, settings.state_folder),
+            silent_roles=functools.partial(silent_roles, settings),
         )
         _log.info("page is served", action="web_started", port=port)
         asyncio.run(_serve(app, listening, stop, alive, ready))
     _log.info("page is closed", action="web_stopped", port=port)
 
 
-def silent_roles(state_folder: Path) -> tuple[str, ...]:
+def silent_roles(settings: Settings) -> tuple[str, ...]:
     """Return the roles that have given no sign of life lately."""
-    return tuple(sign.role for sign in last_signs(state_folder, _WATCHED_ROLES) if sign.silent)
+    watched = [*_WATCHED_ROLES]
+    if settings.hl7.port:
+        watched.append("hl7")
+    if any(receiver_names(settings)) or settings.modality_worklists:
+        watched.append("receivers")
+    return tuple(sign.role for sign in last_signs(settings.state_folder, watched) if sign.silent)
 
 
 def listen(address: str, port: int) -> socket.socket:
