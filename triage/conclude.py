@@ -18,9 +18,11 @@ from triage.store import Placement
 from triage.values import Outcome, StudyState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from triage.settings import Settings
     from triage.store import ReportRecord, StandingDecision, Store, StudySnapshot
-    from triage.values import Decision, Mode
+    from triage.values import Decision, Mode, OperatingPoint
     from triage.vision.bundle import Bundle
 
 log = get_logger("conclude")
@@ -100,7 +102,8 @@ def _raise_early(store: Store, bundle: Bundle, snapshot: StudySnapshot, decision
     if decision.outcome is Outcome.ABNORMAL and snapshot.state is not StudyState.DECIDED:
         reasons = (*decision.reasons, "not all images assessed yet")
         placement = Placement(decision.reading_class, reasons, decision.outcome)
-    store.record_examined(snapshot, placement, bundle.identity.digest)
+    threshold = thresholds(decision, bundle.operating_points)
+    store.record_examined(snapshot, placement, bundle.identity.digest, threshold)
 
 
 def _conclude(
@@ -123,6 +126,7 @@ def _conclude(
         spared=spared,
         bundle_digest=bundle.identity.digest,
         destinations=[destination.name for destination in settings.destinations],
+        threshold=thresholds(decision, bundle.operating_points),
     )
     if done:
         log.info(
@@ -134,6 +138,28 @@ def _conclude(
             count=snapshot.decisions + 1,
         )
     return done
+
+
+def thresholds(decision: Decision, points: Iterable[OperatingPoint]) -> str:
+    """Return what the raw scores were held against, as the ledger tells it.
+
+    Args:
+        decision: The decision.
+        points: The thresholds of the bundle.
+
+    Returns:
+        "spondylosis=1.25" for each flagged finding, or for each that was ruled out; empty for
+        an outcome that no threshold has brought about.
+    """
+    if decision.outcome is Outcome.ABNORMAL:
+        bounds = {one.finding: one.flag for one in points if one.finding in decision.flagged}
+    elif decision.outcome is Outcome.LIKELY_NORMAL:
+        bounds = {
+            one.finding: one.rule_out for one in points if one.decides and one.rule_out is not None
+        }
+    else:
+        bounds = {}
+    return ", ".join(f"{finding}={bound:.6g}" for finding, bound in bounds.items())
 
 
 def _with_report(

@@ -61,6 +61,21 @@ class Mode(Enum):
     DEMOTE = "demote"  # likely-normal studies are also lowered
 
 
+class UserRole(Enum):
+    """What a person or a machine that logs in may do; one may have several."""
+
+    READER = "reader"  # reads studies: claims them, and says whether a call was right
+    OPERATOR = "operator"  # runs the service: queues, peers, the brake
+
+
+class Verdict(Enum):
+    """What a reader says about a decision of the program."""
+
+    AGREE = "agree"  # the call was right
+    DISAGREE = "disagree"  # the call was wrong
+    UNDO = "undo"  # takes the reader's last verdict back; both stay in the history
+
+
 class ReadingClass(IntEnum):
     """The first key of the reading order; a smaller number is read earlier."""
 

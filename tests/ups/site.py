@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import (
     UnifiedProcedureStepEvent,
@@ -34,6 +33,7 @@ from triage.uids import work_item_uid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pydicom.dataset import Dataset
     from pynetdicom.association import Association
     from pynetdicom.events import Event
 

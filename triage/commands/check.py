@@ -32,6 +32,8 @@ from triage.roles import roles_of
 from triage.store import Store
 from triage.vision.bundle import Bundle, default_bundle_folder
 from triage.vision.weights import load_networks
+from triage.web.access.origin import is_loopback
+from triage.web.tls import page_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,6 +112,7 @@ def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[
     for key, address, port in _ports(settings):
         name = key.replace(".", " ").replace("_", " ")
         yield _tried(name, partial(_port, key, address, port, running=running))
+    yield _tried("log-in", lambda: _log_in(settings))
     if not settings.destinations:
         yield Finding("destinations", passed=True, detail="none: reports stay in the state folder")
     for destination in settings.destinations if extent.peers else ():
@@ -233,6 +236,30 @@ def _port(key: str, address: str, port: int, *, running: bool) -> str:
             f"{address}:{port} cannot be listened on ({error.strerror}); stop what uses it or"
             f" change {key}"
         ) from error
+
+
+def _log_in(settings: Settings) -> str:
+    web = settings.web
+    with Store.open(settings.state_folder) as store:
+        users = [user for user in store.users() if not user.disabled]
+    if web.tls_certificate is not None and web.tls_private_key is not None:
+        page_context(web)
+    if web.proxy_user_header:
+        return f"users of the proxy, by {web.proxy_user_header}, and {len(users)} of our own"
+    here = is_loopback(web.address)
+    if not users and not here:
+        raise TriageError(
+            f"the page listens on {web.address} and nobody can log in: triage user add NAME"
+            " --role reader adds the first user"
+        )
+    if not users:
+        return (
+            "no user yet: the page answers this machine alone, and only to look at; triage user"
+            " add NAME --role reader adds the first user"
+        )
+    clear = web.tls_certificate is None and not web.trusted_proxies and not here
+    unsafe = "; passwords travel unencrypted: set web.tls_certificate or web.trusted_proxies"
+    return f"{len(users)} users{unsafe * clear}"
 
 
 def _call(settings: Settings, receiver: Hl7Receiver) -> str:

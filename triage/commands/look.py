@@ -14,7 +14,6 @@ from triage.presence import last_signs
 from triage.roles import roles_of
 from triage.store import Store
 from triage.values import DeliveryState
-from triage.worklist.order import rank
 from triage.worklist.terminal import render_worklist
 
 if TYPE_CHECKING:
@@ -80,13 +79,20 @@ def _print_counts(
         console.print(f"oldest image in the queue: {counts.oldest_queued_seconds:.0f} s")
 
 
-def worklist(settings: Settings) -> int:
-    """Print the reading list."""
-    with Store.open(settings.state_folder) as store:
-        cap_seconds = settings.worklist.waiting_cap_minutes * 60
-        ranked = rank(store.worklist_entries(), store.clock(), cap_seconds)
+def worklist(settings: Settings, limit: int | None) -> int:
+    """Print the reading list, or its first lines."""
     console = open_page()
+    cap_seconds = settings.worklist.waiting_cap_minutes * 60
+    with Store.open(settings.state_folder) as store:
+        now = store.clock()
+        if limit is None:
+            ranked, total = tuple(store.reading_order(now, cap_seconds)), 0
+        else:
+            window = store.reading_window(now, cap_seconds, limit=limit)
+            ranked, total = window.entries, window.total
     console.print(render_worklist(ranked, width=console.width, colour=console.is_terminal))
+    if total > len(ranked):
+        console.print(f"... and {total - len(ranked)} more, further down: `triage worklist --all`")
     return 0
 
 
@@ -132,8 +138,16 @@ def _history(
         )
     for change in record.priority_changes:
         before = change.class_before.name if change.class_before is not None else "-"
-        text = f"{before} → {change.class_after.name}"
+        text = f"{before} → {change.class_after.name} by {change.by}"
         lines.append((change.changed_at.isoformat(), "list", _with(text, change.reason)))
+    lines += [
+        (
+            one.changed_at.isoformat(),
+            "step",
+            _with(f"{one.state_after.value} by {one.by}", one.reason),
+        )
+        for one in record.step_changes
+    ]
     for letter in record.deliveries:
         when = letter.stored_at or letter.next_attempt_at
         text = f"report {letter.sop_instance_uid} to {letter.destination}: {letter.state.value}"

@@ -80,6 +80,8 @@ ALLOWED_KEYS: Mapping[str, Kind] = MappingProxyType(
         "certificate": Kind.TEXT,
         "port": Kind.NUMBER,
         "status": Kind.STATUS,
+        "user": Kind.WORD,
+        "verdict": Kind.WORD,
         "method": Kind.WORD,
         "http_status": Kind.NUMBER,
         # what came of it

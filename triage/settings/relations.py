@@ -10,11 +10,11 @@ from triage.hl7.values import MessageKind
 from triage.settings.rules import is_ip_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
     from triage.settings.hl7 import Hl7Receiver, Hl7Settings
-    from triage.settings.sections import Destination, ListenerSettings, Settings
+    from triage.settings.sections import Destination, ListenerSettings, Settings, WebSettings
 
 _TLS_FILES = ("tls_certificate", "tls_private_key", "tls_authorities")
 _PORT_KEYS = frozenset(
@@ -41,24 +41,9 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
     Yields:
         A fault for each contradiction.
     """
-    if not known_faults & {"delivery.first_retry_seconds", "delivery.maximum_retry_seconds"}:
-        yield from _retry_faults(settings)
-    if not any(key.startswith("listener.") for key in known_faults):
-        yield from _tls_faults(settings.listener)
-    if not known_faults & {*_PORT_KEYS, "web.address", "web.port"}:
-        yield from _port_faults(settings)
-    if not any(key.startswith("hl7") for key in known_faults):
-        yield from _hl7_faults(settings)
-    if not any(key.startswith("decision.") for key in known_faults):
-        yield from _mode_faults(settings)
-    if not any(key.split("[")[0].endswith("_receivers") for key in known_faults):
-        yield from _receiver_faults(settings)
-    if not any(key.startswith("destinations") for key in known_faults):
-        yield from _twin_faults(settings)
-        if not known_faults & _PORT_KEYS:
-            yield from _loop_faults(settings)
-    if not any(key.startswith("peers") for key in known_faults):
-        yield from _twin_peer_faults(settings)
+    for judge, keys in _JUDGES:
+        if not any(key.startswith(keys) for key in known_faults):
+            yield from judge(settings)
 
 
 def _retry_faults(settings: Settings) -> Iterator[Fault]:
@@ -107,6 +92,19 @@ def _port_faults(settings: Settings) -> Iterator[Fault]:
     for key, port in _open_ports(settings.listener):
         if port == web.port:
             yield Fault("web.port", f"{port} is the listener's {key} too; choose another")
+
+
+def _page_faults(web: WebSettings) -> Iterator[Fault]:
+    if (web.tls_certificate is None) != (web.tls_private_key is None):
+        missing = "tls_certificate" if web.tls_certificate is None else "tls_private_key"
+        yield Fault(f"web.{missing}", "certificate and key go together; name both PEM files")
+    if web.proxy_user_header and not web.trusted_proxies:
+        yield Fault(
+            "web.proxy_user_header",
+            "anybody could send it: name the proxies that may in trusted_proxies",
+        )
+    if web.proxy_roles_header and not web.proxy_user_header:
+        yield Fault("web.proxy_roles_header", "says nothing without proxy_user_header; set both")
 
 
 def _hl7_faults(settings: Settings) -> Iterator[Fault]:
@@ -266,3 +264,18 @@ def _reaches(listening: str, called: str) -> bool:
 
 def _without_name(address: str) -> str:
     return "127.0.0.1" if address.lower() == "localhost" else address.lower()
+
+
+# Each judge, with the beginnings of the keys that it needs to be sound.
+_JUDGES: tuple[tuple[Callable[[Settings], Iterator[Fault]], tuple[str, ...]], ...] = (
+    (_retry_faults, ("delivery.first_retry_seconds", "delivery.maximum_retry_seconds")),
+    (lambda settings: _tls_faults(settings.listener), ("listener.",)),
+    (_port_faults, (*_PORT_KEYS, "web.address", "web.port")),
+    (lambda settings: _page_faults(settings.web), ("web.",)),
+    (_hl7_faults, ("hl7",)),
+    (_mode_faults, ("decision.",)),
+    (_receiver_faults, ("orthanc_receivers", "ups_receivers", "hl7_receivers")),
+    (_twin_faults, ("destinations",)),
+    (_loop_faults, ("destinations", *_PORT_KEYS)),
+    (_twin_peer_faults, ("peers",)),
+)

@@ -247,6 +247,15 @@ def network() -> Rule:
     return Rule('a network such as "10.1.0.0/16" or an address such as "10.1.2.3"', read)
 
 
+def header_name() -> Rule:
+    """Return the rule for the name of an HTTP header (RFC 9110 5.1), empty for none."""
+
+    def read(value: object) -> str:
+        return _matching(value, re.compile(r"([A-Za-z0-9][A-Za-z0-9-]{0,63})?"))
+
+    return Rule('the name of an HTTP header, such as "X-Remote-User", or "" for none', read)
+
+
 def words() -> Rule:
     """Return the rule for words that are compared without regard to case: kept in capitals."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
+from triage.store.feedback import FeedbackRecord
+from triage.store.film_views import FilmToExplain, FilmView, Landmark
 from triage.store.hl7_outbox import ClaimedResult, FedDecision, ResultRecord
 from triage.store.list_records import (
     EVERYTHING,
@@ -18,6 +21,7 @@ from triage.store.list_records import (
     Window,
 )
 from triage.store.order_questions import OrderQuestion
+from triage.store.overview import FailingDelivery, GateCount, GateCounts, SetAsideImage
 from triage.store.receiver_records import (
     ClaimedChange,
     Ground,
@@ -66,9 +70,16 @@ __all__ = [
     "ClaimedResult",
     "DecisionRecord",
     "DeliveryRecord",
+    "FailingDelivery",
     "FedDecision",
+    "FeedbackRecord",
+    "FilmToExplain",
+    "FilmView",
+    "GateCount",
+    "GateCounts",
     "Ground",
     "InstanceRecord",
+    "Landmark",
     "NewStep",
     "OrderQuestion",
     "OrderWord",
@@ -86,6 +97,8 @@ __all__ = [
     "ReportRecord",
     "ResultRecord",
     "Selection",
+    "SessionRecord",
+    "SetAsideImage",
     "StandingDecision",
     "StepChange",
     "StepEvent",
@@ -98,6 +111,7 @@ __all__ = [
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
+    "UserRecord",
     "Watcher",
     "Window",
     "utc_now",

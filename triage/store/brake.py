@@ -11,7 +11,7 @@ from triage.store.placing import (
     BY_BRAKE,
     BY_MODE,
     Cause,
-    place_work_item,
+    place_all,
     record_class,
     shown_class,
 )
@@ -103,10 +103,7 @@ def _place_all(
     placing: Callable[[StandingDecision], Placement],
     cause: Cause,
 ) -> int:
-    moved = sum(
-        place_work_item(connection, study, placement, now, cause)
-        for study, placement in placements(connection, placing)
-    )
+    moved = place_all(connection, placements(connection, placing), now, cause)
     # What is not decided yet is looked at again, under the mode that now holds.
     connection.execute(
         update(studies)

@@ -303,7 +303,10 @@ def _grow_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
 
 
 def _complete_search(
-    connection: Connection, facts: HeaderFacts, known: Row[Any], now: datetime
+    connection: Connection,
+    facts: HeaderFacts,
+    known: Any,  # noqa: ANN401 - a row of _STUDY
+    now: datetime,
 ) -> bool:
     """Let the work item be found by what its study is now shown with.
 

@@ -77,13 +77,11 @@ def _images(connection: Connection, study_uids: Sequence[str]) -> Mapping[str, t
 
 
 def _reports(connection: Connection, study_uids: Sequence[str]) -> Mapping[str, list[str]]:
-    query = (
-        select(reports.c.study_instance_uid, reports.c.sop_instance_uid)
-        .where(reports.c.study_instance_uid.in_(study_uids))
-        .order_by(reports.c.decision_id)
-    )
+    query = select(
+        reports.c.decision_id, reports.c.study_instance_uid, reports.c.sop_instance_uid
+    ).where(reports.c.study_instance_uid.in_(study_uids))
     found: dict[str, list[str]] = {}
-    for study, report in connection.execute(query):
+    for _, study, report in sorted(tuple(row) for row in connection.execute(query)):
         found.setdefault(study, []).append(report)
     return found
 

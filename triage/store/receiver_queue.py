@@ -28,6 +28,11 @@ _KNOWN = select(receivers.c.name, receivers.c.configured).order_by(receivers.c.n
 _UNFINISHED = (*LIVE_STATES, ReceiverState.DEAD)
 
 
+def has_receivers(connection: Connection) -> bool:
+    """Whether any receiver is known, or was."""
+    return connection.execute(_KNOWN).first() is not None
+
+
 def enqueue_change(
     connection: Connection,
     change_id: int,

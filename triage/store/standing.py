@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
-from triage.store.placing import unassessed
+from triage.store.placing import STANDS, unassessed
 from triage.store.records import Placement, StandingDecision
 from triage.store.schema import controls, decisions, instances, studies, work_items
 from triage.values import ImageState, StudyState
@@ -14,7 +14,7 @@ from triage.values import ImageState, StudyState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy.engine import Connection, Row
+    from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ColumnElement
 
 PAUSED = "paused"
@@ -40,13 +40,12 @@ def placement_of(
 
 def placements(
     connection: Connection, placing: Callable[[StandingDecision], Placement]
-) -> Iterator[tuple[str, Placement]]:
-    """Yield every open study with the place where it belongs."""
+) -> Iterator[tuple[Any, Placement]]:
+    """Yield every open study's row with the place where the study belongs."""
     rows = connection.execute(_standing(work_items.c.ended_at.is_(None))).all()
     films = _films(connection)
     for row in rows:
-        study = row.study_instance_uid
-        yield study, _placed(row, placing, films.get(study, ()))
+        yield row, _placed(row, placing, films.get(row.study_instance_uid, ()))
 
 
 def as_ordered(stands: StandingDecision) -> Placement:
@@ -55,7 +54,7 @@ def as_ordered(stands: StandingDecision) -> Placement:
 
 
 def _placed(
-    row: Row[Any],
+    row: Any,  # noqa: ANN401 - a row of _standing
     placing: Callable[[StandingDecision], Placement],
     films: tuple[tuple[str, str], ...],
 ) -> Placement:
@@ -100,7 +99,7 @@ def _standing(holds: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a statement 
     )
     return (
         select(
-            studies.c.study_instance_uid,
+            *STANDS,
             studies.c.state,
             studies.c.order_priority,
             decisions.c.outcome.label("decided_outcome"),

@@ -264,6 +264,8 @@ def _changed(row: Row[Any], change: StepChange, now: datetime) -> dict[str, Any]
         values["step_state"] = change.state
         if change.state is StepState.IN_PROGRESS:
             values |= {"claimed_by": change.by, "claimed_at": now}
+        if change.state is StepState.SCHEDULED:  # a claim that is given back
+            values |= {"claimed_by": "", "claimed_at": None, "transaction_uid": ""}
         if change.state.final:
             values["ended_at"] = now
     if change.transaction_uid is not None:

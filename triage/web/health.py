@@ -15,7 +15,7 @@ from triage.values import DeliveryState, ReceiverState
 from triage.web.site import site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.requests import Request
 
@@ -50,18 +50,24 @@ def _reasons(site: Site) -> list[str]:
     return reasons
 
 
-def make_registry(site: Site) -> CollectorRegistry:
-    """Return a registry of this site's gauges, apart from the process-wide one."""
+def make_registry(site: Site, subscribers: Callable[[], int] = int) -> CollectorRegistry:
+    """Return a registry of this site's gauges, apart from the process-wide one.
+
+    Args:
+        site: What is measured.
+        subscribers: Counts the WebSockets that event reports go out over.
+    """
     registry = CollectorRegistry()
-    registry.register(StoreCollector(site))
+    registry.register(StoreCollector(site, subscribers))
     return registry
 
 
 class StoreCollector:
     """Reads every gauge from the store when it is asked: what restarts loses no count."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, subscribers: Callable[[], int]) -> None:
         self._site = site
+        self._subscribers = subscribers
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Describe nothing beforehand: registering must not read the store."""
@@ -86,6 +92,11 @@ class StoreCollector:
             "triage_web_streams",
             "Pages that are open and kept up to date.",
             self._site.feed.streams,
+        )
+        yield GaugeMetricFamily(
+            "triage_web_subscribers",
+            "Subscribers of the reading list that are connected over WebSockets.",
+            self._subscribers(),
         )
         yield self._build()
 
