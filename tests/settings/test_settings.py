@@ -448,3 +448,26 @@ def test_every_key_says_what_it_is_for_and_what_is_allowed(dotted):
     _, key = all_keys()[dotted]
     assert key.metadata["description"].endswith(".")
     assert key.metadata["rule"].allowed
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('tls_certificate = "/srv/page.pem"', "web.tls_private_key"),
+        ('tls_private_key = "/srv/page.key"', "web.tls_certificate"),
+        ('proxy_user_header = "X-Remote-User"', "web.proxy_user_header"),
+        ('proxy_roles_header = "X-Roles"', "web.proxy_roles_header"),
+        ('proxy_user_header = "X Remote"', "web.proxy_user_header"),
+        ('host_names = ["a b"]', "web.host_names"),
+    ],
+)
+def test_settings_of_the_page_that_would_open_it_by_half_are_refused(text, key):
+    (fault,) = faults_of(f"[web]\n{text}\n")
+    assert fault.startswith(f"{key}: ")
+
+
+def test_a_page_behind_a_proxy_is_read():
+    text = '[web]\ntrusted_proxies = ["10.0.0.0/8"]\nproxy_user_header = "X-Remote-User"\n'
+    web = parse_settings(text, "triage.toml").web
+    assert web.trusted_proxies == (ip_network("10.0.0.0/8"),)
+    assert web.proxy_user_header == "X-Remote-User"

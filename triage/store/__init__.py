@@ -5,6 +5,7 @@ from __future__ import annotations
 from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
 from triage.store.feedback import FeedbackRecord
+from triage.store.film_views import FilmToExplain, FilmView, Landmark
 from triage.store.list_records import (
     EVERYTHING,
     NewStep,
@@ -60,7 +61,10 @@ __all__ = [
     "FeedbackRecord",
     "GateCount",
     "GateCounts",
+    "FilmToExplain",
+    "FilmView",
     "InstanceRecord",
+    "Landmark",
     "NewStep",
     "OrderWord",
     "OrderedStudies",

@@ -10,6 +10,7 @@ from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
 from triage.store.event_outbox import EventVerbs
 from triage.store.feedback import FeedbackVerbs
+from triage.store.film_views import FilmViewVerbs
 from triage.store.history import HistoryVerbs
 from triage.store.images import ImageVerbs
 from triage.store.outbox import OutboxVerbs
@@ -33,6 +34,7 @@ class Store(
     BrakeVerbs,
     EventVerbs,
     FeedbackVerbs,
+    FilmViewVerbs,
     HistoryVerbs,
     ImageVerbs,
     OutboxVerbs,

@@ -59,6 +59,14 @@ class Reading:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Assessed:
+    """One film, analysed, with the raw numbers that the analysis follows from."""
+
+    analysis: Analysis
+    reading: Reading
+
+
 def choose_device(wish: str) -> torch.device:
     """The device to run on.
 
@@ -122,7 +130,11 @@ class Analyst:
         Raises:
             TransientError: The device has no memory even for one film.
         """
-        return tuple(self._judged(reading) for reading in self.read(films))
+        return tuple(assessed.analysis for assessed in self.assess(films))
+
+    def assess(self, films: Sequence[PreparedFilm]) -> tuple[Assessed, ...]:
+        """Analyse films, and keep where their landmarks are; see `analyse`."""
+        return tuple(Assessed(self._judged(reading), reading) for reading in self.read(films))
 
     def read(self, films: Sequence[PreparedFilm]) -> list[Reading]:
         """The raw numbers for each film; see `analyse`."""

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import access, api, feedback, health, operating, pages, reading
+from triage.web import access, api, feedback, films, health, operating, pages, reading
 from triage.web.events import ChangeFeed
 from triage.web.listing import pages as listing
 from triage.web.listing.readings import ListReadings
@@ -57,6 +57,9 @@ _ROUTES = (
     Route("/studies/{work_item_uid}/claim", reading.claim, methods=["POST"]),
     Route("/studies/{work_item_uid}/release", reading.release, methods=["POST"]),
     Route("/studies/{work_item_uid}/priority", reading.set_priority, methods=["POST"]),
+    Route("/studies/{work_item_uid}/films/{number:int}/view", films.view),
+    Route("/studies/{work_item_uid}/films/{number:int}/saliency", films.saliency),
+    Route("/studies/{work_item_uid}/films/{number:int}/landmarks.json", films.landmarks),
     Route("/api/worklist", api.worklist),
     Route("/api/studies/{work_item_uid}", api.study),
     Route("/health/live", health.live),
@@ -118,6 +121,7 @@ def create_app(
     app.state.templates = make_templates()
     app.state.readings = ListReadings(site)
     app.state.gate = gate
+    app.state.views = films.Views(settings)
     app.state.registry = health.make_registry(site)
     return app
 

@@ -342,7 +342,6 @@ _REFUSALS = {
         "The service met a fault of its own; it is in the log. Read from the PACS meanwhile."
     ),
     "error.not-listed": "This study is not on the list.",
-    "error.no-thumbnail": "There is no thumbnail.",
     "error.question": "The page asked for something that it cannot have; reload it.",
     "error.streams": "Too many pages are open; close some.",
 }
