@@ -89,7 +89,7 @@ def _measure(page: Page, morning: Morning, web: RunningWeb, rounds: int) -> None
     arrivals, sizes = [], []
     page.on("response", lambda answer: sizes.append(answer) if "/list" in answer.url else None)
     for _ in range(rounds):
-        arrivals.append(_arrival(page, morning))
+        arrivals.append(_arrival(page, morning))  # noqa: PERF401 - each is timed
     arriving = page.evaluate("tasks.splice(0)")
     travelled = [len(answer.body()) for answer in sizes]
     for _ in range(40):
