@@ -22,7 +22,6 @@ from triage.web.health import _receivers
 @pytest.fixture
 def operate(make_site, monkeypatch):
     """Return a function that makes a site whose settings name these receivers."""
-
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     monkeypatch.setattr(
         change, "quieten_log", lambda _settings: structlog.configure(wrapper_class=quiet)

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from triage.web.events import MAXIMUM_STREAMS, stream
-from triage.web.pictures import picture
 from triage.web.render import render, whole_page
 from triage.web.site import site_of
 from triage.web.strings import say
@@ -104,7 +103,9 @@ def _in_hand_html(request: Request) -> str:
 
 def _thumbnail(request: Request) -> Response:
     site = site_of(request)
-    entry = _row(request).entry
+    entry = site.store.worklist_entry(request.path_params["work_item_uid"])
+    if entry is None:
+        raise HTTPException(404, say("error.not-listed"))
     number = request.path_params.get("number")
     if number is None:
         name = entry.thumbnail
