@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from triage.conclude import conclude_ready
-from triage.decision import place
+from triage.conclude import conclude_ready, place_standing
+from triage.decision import ladder_of
 from triage.log import get_logger
+from triage.modes import check_findings
 from triage.owners import is_dead
-from triage.store import Placement, Store
+from triage.store import Store
 from triage.vision.bundle import Bundle, default_bundle_folder
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from triage.settings import Settings
-    from triage.store import StandingDecision
 
 log = get_logger("clock")
 
 CLOSING_SECONDS = 0.25  # adds, on average, half of this to every report
+CAP_SECONDS = 1.0
 REAPING_SECONDS = 5
 DISK_SECONDS = 60
 ALIVE_SECONDS = 1.0
@@ -47,6 +48,7 @@ def run(
     """
     bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
     with Store.open(settings.state_folder) as store:
+        check_findings(settings.decision, bundle.operating_points)
         _adopt_mode(store, settings)
         scheduler = _scheduler(store, settings, bundle)
         scheduler.start()
@@ -56,19 +58,12 @@ def run(
         scheduler.shutdown(wait=True)
 
 
-def place_standing(settings: Settings, stands: StandingDecision) -> Placement:
-    """Return where a decided study belongs under the site's present mode."""
-    reading_class = place(
-        stands.outcome, stands.order_priority, settings.decision.mode, spared=stands.spared
-    )
-    return Placement(reading_class, stands.reasons, stands.outcome)
-
-
 def _adopt_mode(store: Store, settings: Settings) -> None:
     """Place what was decided under the mode of an earlier configuration as this one asks."""
     moved = store.place_all(
         lambda stands: place_standing(settings, stands),
         f"mode {settings.decision.mode.value}",
+        lift_cap=ladder_of(settings.decision).moves_nothing,
     )
     log.info("mode in force", action="mode", mode=settings.decision.mode.value, count=moved)
 
@@ -90,6 +85,7 @@ def _scheduler(store: Store, settings: Settings, bundle: Bundle) -> BackgroundSc
         )
 
     every(CLOSING_SECONDS, lambda: _close_and_conclude(store, settings, bundle))
+    every(CAP_SECONDS, lambda: _note_overdue(store, settings))
     every(REAPING_SECONDS, lambda: _reap(store, settings))
     every(DISK_SECONDS, lambda: _watch_disk(settings))
     return scheduler
@@ -100,11 +96,27 @@ def _close_and_conclude(store: Store, settings: Settings, bundle: Bundle) -> Non
     conclude_ready(store, settings, bundle)
 
 
+def _note_overdue(store: Store, settings: Settings) -> None:
+    """Tell those who follow the ledger what the waiting cap has raised.
+
+    In shadow mode, and while the brake is on, nothing is raised anywhere.
+    """
+    if ladder_of(settings.decision).moves_nothing or store.paused():
+        return
+    cap_seconds = settings.worklist.waiting_cap_minutes * 60
+    count = store.note_overdue(store.clock(), cap_seconds)
+    if count:
+        log.info("waiting cap reached", action="overdue", count=count)
+
+
 def _reap(store: Store, settings: Settings) -> None:
     images = store.reap_images(settings.worker.maximum_attempts, is_dead)
-    deliveries = store.reap_deliveries(is_dead)
-    if images or deliveries:
-        log.warning("leases ran out", action="reaped", images=images, deliveries=deliveries)
+    deliveries = store.reap_deliveries(is_dead) + store.reap_results(is_dead)
+    events = store.reap_events(is_dead)
+    if images or deliveries or events:
+        log.warning(
+            "leases ran out", action="reaped", images=images, deliveries=deliveries, count=events
+        )
 
 
 def _watch_disk(settings: Settings) -> None:

@@ -61,6 +61,21 @@ class Mode(Enum):
     DEMOTE = "demote"  # likely-normal studies are also lowered
 
 
+class UserRole(Enum):
+    """What a person or a machine that logs in may do; one may have several."""
+
+    READER = "reader"  # reads studies: claims them, and says whether a call was right
+    OPERATOR = "operator"  # runs the service: queues, peers, the brake
+
+
+class Verdict(Enum):
+    """What a reader says about a decision of the program."""
+
+    AGREE = "agree"  # the call was right
+    DISAGREE = "disagree"  # the call was wrong
+    UNDO = "undo"  # takes the reader's last verdict back; both stay in the history
+
+
 class ReadingClass(IntEnum):
     """The first key of the reading order; a smaller number is read earlier."""
 
@@ -91,6 +106,20 @@ class StudyState(Enum):
     DECIDED = "decided"  # a decision stands, its report is in the outbox
 
 
+class StepState(Enum):
+    """Procedure Step State (0074,1000) of a work item, PS3.4 CC.1.1."""
+
+    SCHEDULED = "SCHEDULED"  # waits for a reader
+    IN_PROGRESS = "IN PROGRESS"  # a reader has claimed it
+    COMPLETED = "COMPLETED"  # read: off the open list, still found by query and history
+    CANCELED = "CANCELED"  # not to be read any more: off the open list, still found
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows this state."""
+        return self in (StepState.COMPLETED, StepState.CANCELED)
+
+
 class ImageState(Enum):
     """Where an image stands in the worker queue."""
 
@@ -109,6 +138,53 @@ class DeliveryState(Enum):
     SENDING = "sending"  # a courier holds a lease on it
     STORED = "stored"  # the destination answered success or a warning
     DEAD = "dead"  # tries are used up or the peer refused for good: `triage retry` revives it
+
+
+class Wish(Enum):
+    """What we want a receiver of priorities to show for a study."""
+
+    RAISED = "raised"  # suspected abnormal, or beyond the waiting cap: above routine
+    AS_IT_WAS = "as-it-was"  # what stood there before us
+    LOWERED = "lowered"  # likely normal: below routine
+
+    @classmethod
+    def of(cls, reading_class: ReadingClass) -> Wish:
+        """Return what a class of the reading list asks of receivers.
+
+        An urgent order asks for nothing: whoever shows the order shows its urgency already, and
+        what we had changed there we take back.
+        """
+        return _WISH_OF_CLASS.get(reading_class, cls.AS_IT_WAS)
+
+
+_WISH_OF_CLASS = {
+    ReadingClass.SUSPECTED_ABNORMAL: Wish.RAISED,
+    ReadingClass.LIKELY_NORMAL: Wish.LOWERED,
+}
+
+
+class ReceiverState(Enum):
+    """Where a priority on its way to a receiver stands."""
+
+    PENDING = "pending"  # due at next_attempt_at
+    CONFIRMING = "confirming"  # taken; the receiver is asked whether it moved the study
+    CONFIRMED = "confirmed"  # the receiver was asked afterwards, and shows it
+    TOLD = "told"  # taken by a receiver that cannot be asked what it shows
+    NOT_MOVED = "not-moved"  # taken, and the receiver shows another: an alarm, asked on
+    LEFT = "left"  # a person has edited it there, or a reader has opened it: not ours to move
+    UNSAID = "unsaid"  # the receiver has no word for it (HL7 has nothing below routine)
+    SUPERSEDED = "superseded"  # a newer change came before this one was through
+    DEAD = "dead"  # tries are used up or refused for good: `triage retry` revives it
+
+    @property
+    def live(self) -> bool:
+        """Whether something is still to be done about it."""
+        return self in (ReceiverState.PENDING, ReceiverState.CONFIRMING, ReceiverState.NOT_MOVED)
+
+    @property
+    def alarming(self) -> bool:
+        """Whether a person has to look."""
+        return self in (ReceiverState.NOT_MOVED, ReceiverState.DEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,8 +409,9 @@ class WorklistEntry:
 
     Attributes:
         work_item_uid: SOP Instance UID of the UPS work item.
-        study_instance_uid: Study Instance UID.
-        arrived_at: When the first image of the study was stored.
+        study_instance_uid: Study Instance UID; of an item that another system pushed, the study
+            that it names, empty when it names none.
+        arrived_at: When the first image of the study was stored, or the item pushed.
         reading_class: Class set by order and decision, before the waiting cap.
         outcome: Outcome of the decision that stands, None while there is none.
         study_state: Where the study stands.
@@ -343,6 +420,13 @@ class WorklistEntry:
         report_uids: SOP Instance UIDs of the reports so far, oldest first.
         thumbnail: Name of the thumbnail file under the state folder, empty when none.
         changed_at: Last time that anything about the line changed.
+        step_state: Procedure Step State of the work item.
+        claimed_by: AE title or user name of the reader who opened it, empty while nobody has.
+        claimed_at: When it was opened.
+        held_by: Who set its priority by hand, empty when nobody has.
+        patient_location: Where the patient is, as the order says.
+        ended_at: When it was completed or cancelled, None while it is open.
+        version: Counts the changes of the line, for compare-and-set.
     """
 
     work_item_uid: str
@@ -364,11 +448,54 @@ class WorklistEntry:
     report_uids: tuple[str, ...]
     thumbnail: str
     changed_at: datetime
+    step_state: StepState = StepState.SCHEDULED
+    claimed_by: str = ""
+    claimed_at: datetime | None = None
+    held_by: str = ""
+    patient_location: str = ""
+    ended_at: datetime | None = None
+    version: int = 1
 
     @property
     def priority(self) -> Priority:
         """The UPS priority before the waiting cap."""
         return self.reading_class.priority
+
+    @property
+    def opened(self) -> bool:
+        """Whether a person has laid hands on it: no result, brake or cap moves it any more."""
+        return self.claimed_at is not None or self.ended_at is not None or self.held_by != ""
+
+
+def class_after_cap(
+    reading_class: ReadingClass,
+    arrived_at: datetime,
+    claimed_at: datetime | None,
+    held_by: str,
+    now: datetime,
+    cap_seconds: float,
+) -> ReadingClass:
+    """Return the class in which the list shows a study.
+
+    A study that has waited for the cap stands among the suspected abnormal. One that has been
+    opened stays where it stood when it was opened; one whose priority a person has set stays
+    where that person put it.
+
+    Args:
+        reading_class: The class that order and result give it, or a person.
+        arrived_at: Its arrival.
+        claimed_at: When it was opened, None while it is not.
+        held_by: Who set its priority by hand, empty when nobody has.
+        now: When the list is read.
+        cap_seconds: The waiting cap.
+    """
+    if held_by:
+        return reading_class
+    waited = ((claimed_at or now) - arrived_at).total_seconds()
+    # A clock that was set back must not make a study look as if it came from the future.
+    if max(0.0, waited) < cap_seconds:
+        return reading_class
+    return min(reading_class, ReadingClass.SUSPECTED_ABNORMAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,9 +504,10 @@ class RankedEntry:
 
     Attributes:
         entry: The entry.
-        position: 1 for the study to read next.
+        position: 1 for the study to read next; 0 for one that has ended, and where nobody
+            counted.
         effective_class: The class after the waiting cap.
-        waited_seconds: Seconds since arrival.
+        waited_seconds: Seconds from arrival until now, or until it ended.
         cap_seconds: The waiting cap; at or beyond it the study is raised.
         overdue: Whether the cap has raised this study.
     """
@@ -390,6 +518,24 @@ class RankedEntry:
     waited_seconds: float
     cap_seconds: float
     overdue: bool
+
+    @classmethod
+    def at(
+        cls, position: int, entry: WorklistEntry, now: datetime, cap_seconds: float
+    ) -> RankedEntry:
+        """Return an entry at a place, as it is shown at a time under a cap."""
+        effective = class_after_cap(
+            entry.reading_class, entry.arrived_at, entry.claimed_at, entry.held_by, now, cap_seconds
+        )
+        waited = ((entry.ended_at or now) - entry.arrived_at).total_seconds()
+        return cls(
+            entry=entry,
+            position=position,
+            effective_class=effective,
+            waited_seconds=max(0.0, waited),
+            cap_seconds=cap_seconds,
+            overdue=effective is not entry.reading_class,
+        )
 
     @property
     def effective_priority(self) -> Priority:

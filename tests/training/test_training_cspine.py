@@ -16,7 +16,12 @@ from training.progress import Stages
 from training.recipes import cspine
 from training.recipes.options import RunOptions
 from training.sources.splits import SPLIT_FILE
-from training.spine.cases import rare_cases, scope_cases, training_cases
+from training.spine.cases import (
+    abnormal_cases,
+    rare_cases,
+    scope_cases,
+    training_cases,
+)
 from training.spine.findings import FINDINGS
 from training.spine.fitting import Sizes
 from training.spine.plan import Plan
@@ -31,6 +36,7 @@ FEW = replace(
     tuning=8,
     limits=12,
     calibration=10,
+    positives=0,
     rare=2,
     test=12,
     test_rare=1,
@@ -53,6 +59,7 @@ def test_no_two_groups_of_films_share_a_seed() -> None:
             for name in ("tuning", "limits", "calibration", "test")
         ),
         *rare_cases("calibration", plan.rare, 1).values(),
+        abnormal_cases("calibration", plan.positives, 1),
         *rare_cases("test", plan.test_rare, 1).values(),
     ]
     seeds = [case.seed for cases in groups for case in cases]

@@ -18,7 +18,7 @@ INFINITY: Final = 1e9  # JSON has no infinity
 # Share of films in scope that may lie beyond a limit before its margin, and the margin in
 # multiples of the distance from the median to that quantile.
 _TAIL: Final = 0.01
-_MARGIN: Final = 0.25
+_MARGIN: Final = 0.5
 
 # A gate that asks a network asks for at least this much, however sure it was on good films.
 _SURE: Final = 0.5
@@ -73,6 +73,7 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         maximum_depth=shape_high(lambda s: s.greatest_depth),
         maximum_turn_degrees=shape_high(lambda s: s.turn_degrees),
         maximum_hardware=high(lambda m: m.hardware),
+        maximum_metal=high(lambda m: m.metal),
         maximum_child=max(high(lambda m: m.child), _SURE),
         maximum_text=high(lambda m: m.text),
         maximum_distance=high(lambda m: m.distance),

@@ -11,10 +11,10 @@ Expected   AUC of "abnormal" at least .99 on fresh phantom films; rule-out certi
            finding that decides. The figures say nothing about patients.
 Command    training run cspine --data phantom --out RUN
 
-A locator finds the 23 landmarks of C2 to C7 and says what kind of film it sees; three readers,
+A locator finds the 23 landmarks of C2 to C7 and says what kind of film it sees; two readers,
 alike but for their seed, look at discs, vertebrae with the canal behind them, the spine and the
 film as a whole, at landmarks that are moved about while they learn. The certificate is made with
-the whole chain: the locator's landmarks, the highest logit of the three.
+the whole chain: the locator's landmarks, the higher logit of the two.
 """
 
 from __future__ import annotations

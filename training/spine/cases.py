@@ -22,6 +22,7 @@ _SEEDS: Final = {
     "shift": 6_000_000,
 }
 _GROUP_SPAN: Final = 1_000_000
+_ABNORMAL_FIRST: Final = 250_000  # of a group's seeds; the rare findings follow behind
 _SEED_SPAN: Final = 10_000_000
 
 _OTHER_VIEWS: Final = tuple(view for view in View if view is not View.LATERAL)
@@ -46,6 +47,7 @@ _TRAINED: Final[tuple[tuple[tuple[str, ...], ...], ...]] = (
 # What is drawn on purpose to calibrate and to test on: films as they come show every other
 # finding often enough for a certificate.
 _RARE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {"swelling": (("swelling",),)}
+ABNORMAL: Final = "abnormal"
 _SEVERITIES: Final = (0.0, 0.25, 0.5, 1.0)
 
 
@@ -61,9 +63,9 @@ def _facing(index: int) -> str:
 def training_cases(count: int, seed: int) -> list[PhantomCase]:
     """Films to train on: mostly laterals in scope, and some of what gates must recognise.
 
-    Of each twenty, nine come as they come, four show a rare finding on purpose, two are
-    spoilt a little, two have hardware, which is of many kinds; one each shows another view, is
-    a child's, and is inverted or has text burned in.
+    Of each twenty, ten come as they come, four show a rare finding on purpose, two are
+    spoilt a little; one each shows another view, has hardware, is a child's, and is inverted or
+    has text burned in.
     """
     return [_training_case(index, first_seed("train", seed) + index) for index in range(count)]
 
@@ -73,19 +75,19 @@ def _training_case(index: int, seed: int) -> PhantomCase:  # noqa: PLR0911 - a t
     chance = np.random.default_rng((seed, 7))
     if kind == 0:
         return draw_case(seed, view=_OTHER_VIEWS[turn % len(_OTHER_VIEWS)], facing=facing)
-    if kind < 3:  # noqa: PLR2004 - the twentieths are explained above
+    if kind == 1:
         return draw_case(seed, hardware=True, facing=facing)
-    if kind == 3:  # noqa: PLR2004
+    if kind == 2:  # noqa: PLR2004 - the twentieths are explained above
         return draw_case(seed, age_years=float(chance.uniform(*_CHILD_YEARS)), facing=facing)
-    if kind == 4:  # noqa: PLR2004
+    if kind == 3:  # noqa: PLR2004
         spoilt = (Degradation.INVERSION, Degradation.BURNED_IN)[turn % 2]
         return draw_case(seed, degradations=(spoilt,), facing=facing)
-    if kind < 7:  # noqa: PLR2004
+    if kind < 6:  # noqa: PLR2004
         spoilt = _TRAINED_SHIFTS[(2 * turn + kind) % len(_TRAINED_SHIFTS)]
         case = draw_case(seed, degradations=(spoilt,), facing=facing)
         return replace(case, severity=float(chance.uniform(0, _MOST_TRAINED)))
-    if kind < 11:  # noqa: PLR2004
-        wanted = _TRAINED[kind - 7]
+    if kind < 10:  # noqa: PLR2004
+        wanted = _TRAINED[kind - 6]
         return draw_case(seed, findings=wanted[turn % len(wanted)], facing=facing)
     return draw_case(seed, facing=facing)
 
@@ -94,6 +96,14 @@ def scope_cases(group: str, count: int, seed: int) -> list[PhantomCase]:
     """Films in scope as they come: one in two abnormal, one in five facing right."""
     first = first_seed(group, seed)
     return [draw_case(first + index, facing=_facing(index)) for index in range(count)]
+
+
+def abnormal_cases(group: str, count: int, seed: int) -> list[PhantomCase]:
+    """Films in scope with any finding, each as often as among films as they come."""
+    first = first_seed(group, seed) + _ABNORMAL_FIRST
+    return [
+        draw_case(first + index, abnormal=True, facing=_facing(index)) for index in range(count)
+    ]
 
 
 def rare_cases(group: str, count: int, seed: int) -> dict[str, list[PhantomCase]]:

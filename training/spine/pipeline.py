@@ -23,6 +23,7 @@ from training.bundle.export import (
 from training.certify.certificate import Aims, Calibration, certify, operating_points, temperatures
 from training.certify.limits import INFINITY, open_limits
 from training.spine.findings import parents_of
+from triage.vision.networks import halved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ class Networks:
     def entries(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The entries of the locator and of the members in bundle.json."""
         locator = network_entry(
-            "locator", "heat-map-locator/3", LOCATOR_WEIGHTS, {"width": self.sizes.locator_width}
+            "locator", "heat-map-locator/2", LOCATOR_WEIGHTS, {"width": self.sizes.locator_width}
         )
         members = [
             network_entry(
@@ -92,13 +93,14 @@ def fit_embedding(locator: Locator, films: Films) -> dict[str, Tensor]:
     with torch.inference_mode():
         for image in films.images:
             batch = torch.from_numpy(image[None, None].astype(np.float32))
-            rows.append(locator(batch).embedding)
-    embedding = torch.cat(rows).double()
-    covariance = torch.cov(embedding.T)
+            _, _, embedding = locator.maps(halved(batch))  # landmarks are not asked for
+            rows.append(embedding)
+    embeddings = torch.cat(rows).double()
+    covariance = torch.cov(embeddings.T)
     usual = covariance.diagonal().mean()
     covariance = covariance + _SHRINKAGE * usual * torch.eye(len(covariance))
     return {
-        "mean": embedding.mean(dim=0).float(),
+        "mean": embeddings.mean(dim=0).float(),
         "precision": torch.linalg.inv(covariance).float(),
     }
 

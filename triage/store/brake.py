@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, insert, select, text, update
 
 from triage.store.database import Database
-from triage.store.placing import place_work_item, unassessed
-from triage.store.records import Placement, StandingDecision
-from triage.store.schema import controls, decisions, studies, work_items
+from triage.store.placing import (
+    BY_BRAKE,
+    BY_MODE,
+    Cause,
+    place_all,
+    record_class,
+    shown_class,
+)
+from triage.store.receiver_queue import enqueue_put_back
+from triage.store.schema import MOVABLE, controls, studies, work_items
+from triage.store.standing import PAUSED, as_ordered, is_paused, placements
 from triage.values import StudyState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sqlalchemy.engine import Connection, Row
+    from sqlalchemy.engine import Connection
 
-PAUSED = "paused"
+    from triage.store.records import Placement, StandingDecision
 
 
 class BrakeVerbs(Database):
@@ -32,12 +40,19 @@ class BrakeVerbs(Database):
     def pause(self, reason: str) -> int:
         """Pause all effect, and put every study back to where its order alone puts it.
 
+        What a person has opened, or whose priority a person has set, stays where it is. The
+        receivers put back every priority of ours, of studies that are opened among them.
+
         Returns:
             How many studies changed their class.
         """
         with self.writing() as connection:
             _set_paused(connection, self.clock(), paused=True)
-            return _place_all(connection, self.clock(), _as_ordered, reason)
+            cause = Cause(BY_BRAKE, reason)
+            _lift_cap(connection, cause, self.clock())
+            moved = _place_all(connection, self.clock(), as_ordered, cause)
+            enqueue_put_back(connection, reason, self.clock())
+            return moved
 
     def resume(self, placing: Callable[[StandingDecision], Placement]) -> int:
         """Let results have effect again; `placing` says where each decided study belongs.
@@ -47,10 +62,21 @@ class BrakeVerbs(Database):
         """
         with self.writing() as connection:
             _set_paused(connection, self.clock(), paused=False)
-            return _place_all(connection, self.clock(), placing, "effect resumed")
+            return _place_all(connection, self.clock(), placing, Cause(BY_BRAKE, "effect resumed"))
 
-    def place_all(self, placing: Callable[[StandingDecision], Placement], reason: str) -> int:
+    def place_all(
+        self,
+        placing: Callable[[StandingDecision], Placement],
+        reason: str,
+        *,
+        lift_cap: bool = False,
+    ) -> int:
         """Place every study anew, as after a change of the site's mode; not while paused.
+
+        Args:
+            placing: Says where each decided study belongs.
+            reason: What stands in the ledger.
+            lift_cap: In this mode nothing is raised, by the cap neither.
 
         Returns:
             How many studies changed their class.
@@ -58,13 +84,10 @@ class BrakeVerbs(Database):
         with self.writing() as connection:
             if is_paused(connection):
                 return 0
-            return _place_all(connection, self.clock(), placing, reason)
-
-
-def is_paused(connection: Connection) -> bool:
-    """Whether the brake is on, as one transaction sees it."""
-    query = select(controls.c.value).where(controls.c.name == PAUSED)
-    return bool(connection.execute(query).scalar_one_or_none())
+            cause = Cause(BY_MODE, reason)
+            if lift_cap:
+                _lift_cap(connection, cause, self.clock())
+            return _place_all(connection, self.clock(), placing, cause)
 
 
 def _set_paused(connection: Connection, now: datetime, *, paused: bool) -> None:
@@ -78,16 +101,9 @@ def _place_all(
     connection: Connection,
     now: datetime,
     placing: Callable[[StandingDecision], Placement],
-    reason: str,
+    cause: Cause,
 ) -> int:
-    moved = 0
-    for row in _standing(connection):
-        if row.decided_outcome is None or row.state is not StudyState.DECIDED:
-            placement = unassessed(row.order_priority)
-        else:
-            placement = placing(_stands(row))
-        moved += row.class_now is not placement.reading_class
-        place_work_item(connection, row.study_instance_uid, placement, now, cause=reason)
+    moved = place_all(connection, placements(connection, placing), now, cause)
     # What is not decided yet is looked at again, under the mode that now holds.
     connection.execute(
         update(studies)
@@ -97,45 +113,18 @@ def _place_all(
     return moved
 
 
-def _as_ordered(stands: StandingDecision) -> Placement:
-    """Place a decided study as if its result had no effect; what was found out stays told."""
-    return Placement(stands.order_priority.reading_class, stands.reasons, stands.outcome)
-
-
-def _standing(connection: Connection) -> list[Row[Any]]:
-    last = (
-        select(decisions.c.study_instance_uid, func.max(decisions.c.number).label("number"))
-        .group_by(decisions.c.study_instance_uid)
-        .subquery()
-    )
-    query = (
-        select(
-            studies.c.study_instance_uid,
-            studies.c.state,
-            studies.c.order_priority,
-            work_items.c.reading_class.label("class_now"),
-            decisions.c.outcome.label("decided_outcome"),
-            decisions.c.reasons.label("decided_reasons"),
-            decisions.c.spared,
+def _lift_cap(connection: Connection, cause: Cause, now: datetime) -> None:
+    """Tell those who follow the ledger that what the cap had raised is put back."""
+    raised = and_(text(MOVABLE), work_items.c.capped_at.is_not(None))
+    for row in connection.execute(select(work_items).where(raised)).all():
+        connection.execute(
+            update(work_items)
+            .where(work_items.c.work_item_uid == row.work_item_uid)
+            .values(capped_at=None, changed_at=now, version=work_items.c.version + 1)
         )
-        .join_from(studies, work_items)
-        .outerjoin(last, last.c.study_instance_uid == studies.c.study_instance_uid)
-        .outerjoin(
-            decisions,
-            and_(
-                decisions.c.study_instance_uid == last.c.study_instance_uid,
-                decisions.c.number == last.c.number,
-            ),
-        )
-    )
-    return list(connection.execute(query))
-
-
-def _stands(row: Row[Any]) -> StandingDecision:
-    return StandingDecision(
-        study_instance_uid=row.study_instance_uid,
-        order_priority=row.order_priority,
-        outcome=row.decided_outcome,
-        reasons=tuple(row.decided_reasons),
-        spared=row.spared,
-    )
+        before = shown_class(row.reading_class, row.capped_at, row.held_by)
+        if before is not row.reading_class:
+            study = row.named_study_uid
+            record_class(
+                connection, row.work_item_uid, study, before, row.reading_class, cause, now
+            )

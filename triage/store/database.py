@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy import event, exc
 
 from triage.errors import StoreError, TransientError
+from triage.store.migration import migrate
 from triage.store.schema import SCHEMA_VERSION, metadata
 
 if TYPE_CHECKING:
@@ -99,14 +100,17 @@ class Database:
     def _create_schema(self) -> None:
         with self.writing() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version == 0:
-                metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
+            if version == SCHEMA_VERSION:
+                return
+            if version > SCHEMA_VERSION:
                 raise StoreError(
                     f"the database {self.path} has schema version {version}, this program needs"
                     f" {SCHEMA_VERSION}; run the release of the program that made it"
                 )
+            if version:
+                migrate(connection, version)
+            metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

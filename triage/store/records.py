@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from triage.store.list_records import StepStateChange
     from triage.values import (
         Decision,
         DeliveryState,
@@ -134,6 +135,7 @@ class StudySnapshot:
         paths: Path of each current image (relative to the state folder), by SOP Instance UID.
         paused: Whether the brake is on.
         facts: Header facts of each current image, by SOP Instance UID.
+        senders: AE title that sent each current image, by SOP Instance UID.
         decisions: How many decisions the study has had.
         last_report: The report of the last decision.
     """
@@ -145,6 +147,7 @@ class StudySnapshot:
     evidence: StudyEvidence
     paths: Mapping[str, str]
     facts: Mapping[str, HeaderFacts]
+    senders: Mapping[str, str]
     decisions: int
     last_report: ReportRecord | None
 
@@ -202,14 +205,28 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class PriorityChange:
-    """One line of the ledger: what moved a study, and when."""
+    """One line of the ledger: what moved a work item, and when.
 
+    Attributes:
+        change_id: Grows with every line.
+        study_instance_uid: Empty for an item that another system pushed.
+        class_before: As the list showed it, with the waiting cap; None for a new item.
+        class_after: Likewise.
+        by: Who moved it: "ai", "order", "cap", "brake", "mode", "arrival" or "person:NAME".
+        threshold: What the raw scores were held against, "spondylosis=1.25"; empty when no
+            result moved it.
+    """
+
+    change_id: int
+    work_item_uid: str
     study_instance_uid: str
     changed_at: datetime
     class_before: ReadingClass | None
     class_after: ReadingClass
+    by: str
     reason: str
     bundle_digest: str
+    threshold: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +238,7 @@ class StudyRecord:
     decisions: tuple[DecisionRecord, ...]
     deliveries: tuple[DeliveryRecord, ...]
     priority_changes: tuple[PriorityChange, ...]
+    step_changes: tuple[StepStateChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +252,20 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class StandingDecision:
-    """The last decision of a study, as far as its place on the list depends on it."""
+    """The last decision of a study, as far as its place on the list depends on it.
+
+    Attributes:
+        flagged: The findings that the study is suspected of.
+        films: For each film its Institution Name and the AE title that sent it.
+    """
 
     study_instance_uid: str
     order_priority: OrderPriority
     outcome: Outcome
     reasons: tuple[str, ...]
     spared: bool
+    flagged: tuple[str, ...] = ()
+    films: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from triage.values import (
     OrderPriority,
     Outcome,
     ReadingClass,
+    StepState,
     StudyState,
 )
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -151,21 +152,90 @@ instances = Table(
     ),
 )
 
+# What makes a line of the open list one that results, the brake and the cap may still move, or
+# one that stays where a person found or put it. Word for word as in the partial indexes: only
+# then does the database use them.
+OPEN = "ended_at IS NULL"
+MOVABLE = f"{OPEN} AND claimed_at IS NULL AND held_by = ''"
+FIXED = f"{OPEN} AND (claimed_at IS NOT NULL OR held_by <> '')"
+
 work_items = Table(
     "work_items",
     metadata,
     Column("work_item_uid", String(64), primary_key=True),
-    Column(
-        "study_instance_uid",
-        String(64),
-        ForeignKey("studies.study_instance_uid"),
-        nullable=False,
-        unique=True,
-    ),
+    # NULL for an item that another system pushed: it has no study of ours.
+    Column("study_instance_uid", String(64), ForeignKey("studies.study_instance_uid"), unique=True),
+    Column("arrived_at", UtcTime, nullable=False),
     Column("reading_class", ClassNumber, nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("outcome", _enum(Outcome)),
     Column("changed_at", UtcTime, nullable=False),
+    Column("version", Integer, nullable=False, default=1),
+    Column("step_state", _enum(StepState), nullable=False),
+    Column("transaction_uid", String(64), nullable=False, default=""),
+    Column("claimed_by", String, nullable=False, default=""),
+    Column("claimed_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("held_by", String, nullable=False, default=""),
+    Column("capped_at", UtcTime),  # when the ledger said that the cap has raised it
+    Column("patient_location", String, nullable=False, default=""),
+    # DICOM JSON model (PS3.18 F.2) of what readers and pushers have set; {} for none.
+    Column("attributes", JSON, nullable=False),
+    # What queries ask for. Names are kept once more as they are compared: see name_keys.
+    Column("named_study_uid", String(64), nullable=False, default=""),
+    Column("patient_id", String, nullable=False, default=""),
+    Column("patient_name", String, nullable=False, default=""),
+    Column("name_alphabetic", String, nullable=False, default=""),
+    Column("name_ideographic", String, nullable=False, default=""),
+    Column("name_phonetic", String, nullable=False, default=""),
+    Column("accession_number", String, nullable=False, default=""),
+    Column("label", String, nullable=False, default=""),  # empty: the label of the site
+    CheckConstraint(
+        "(step_state IN ('COMPLETED', 'CANCELED')) = (ended_at IS NOT NULL)",
+        name="final_has_an_end",
+    ),
+    CheckConstraint(
+        "step_state <> 'SCHEDULED' OR (claimed_at IS NULL AND transaction_uid = '')",
+        name="scheduled_is_unclaimed",
+    ),
+    CheckConstraint(
+        "step_state <> 'IN PROGRESS' OR (claimed_at IS NOT NULL AND transaction_uid <> '')",
+        name="in_progress_is_claimed",
+    ),
+    Index(
+        "work_items_movable",
+        "reading_class",
+        "arrived_at",
+        "work_item_uid",
+        sqlite_where=text(MOVABLE),
+    ),
+    Index(
+        "work_items_fixed", "reading_class", "arrived_at", "work_item_uid", sqlite_where=text(FIXED)
+    ),
+    Index("work_items_ended", "arrived_at", "work_item_uid", sqlite_where=text(f"NOT ({OPEN})")),
+    Index(
+        "work_items_to_cap",
+        "arrived_at",
+        sqlite_where=text(f"{MOVABLE} AND capped_at IS NULL AND reading_class > 1"),
+    ),
+    Index("work_items_by_study", "named_study_uid"),
+    Index("work_items_by_patient", "patient_id"),
+    Index("work_items_by_name", "name_alphabetic"),
+    Index("work_items_by_ideographic_name", "name_ideographic"),
+    Index("work_items_by_phonetic_name", "name_phonetic"),
+    Index("work_items_by_accession", "accession_number"),
+)
+
+step_changes = Table(
+    "step_changes",
+    metadata,
+    Column("change_id", Integer, primary_key=True),
+    Column("work_item_uid", String(64), nullable=False, index=True),
+    Column("changed_at", UtcTime, nullable=False),
+    Column("state_before", _enum(StepState)),
+    Column("state_after", _enum(StepState), nullable=False),
+    Column("by", String, nullable=False),
+    Column("reason", String, nullable=False, default=""),
 )
 
 decisions = Table(
@@ -225,12 +295,15 @@ priority_changes = Table(
     "priority_changes",
     metadata,
     Column("change_id", Integer, primary_key=True),
+    Column("work_item_uid", String(64), nullable=False, index=True),
     Column("study_instance_uid", String(64), nullable=False, index=True),
     Column("changed_at", UtcTime, nullable=False),
     Column("class_before", ClassNumber),
     Column("class_after", ClassNumber, nullable=False),
+    Column("by", String, nullable=False, default=""),
     Column("reason", String, nullable=False),
     Column("bundle_digest", String(64), nullable=False, default=""),
+    Column("threshold", String, nullable=False, default=""),  # "spondylosis=1.25", raw scores
 )
 
 controls = Table(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select, update
 
-from triage.store.brake import is_paused
 from triage.store.database import Database
-from triage.store.placing import place_work_item
+from triage.store.order_questions import order_known
+from triage.store.placing import BY_AI, Cause, place_work_item
 from triage.store.records import (
     Placement,
     ReportRecord,
@@ -23,6 +23,7 @@ from triage.store.schema import (
     reports,
     studies,
 )
+from triage.store.standing import is_paused
 from triage.store.states import StudyEvent, after
 from triage.values import (
     DeliveryState,
@@ -45,16 +46,26 @@ WAITING_FOR_A_WORKER = (ImageState.QUEUED, ImageState.CLAIMED)
 class StudyVerbs(Database):
     """What the concluding of studies says to the store."""
 
-    def studies_to_examine(self, limit: int = 20) -> tuple[str, ...]:
+    def studies_to_examine(
+        self, limit: int = 20, order_wait_seconds: float = 0.0
+    ) -> tuple[str, ...]:
         """Return studies about which something changed since they were last examined.
 
         Those that still arrive come first: to look whether one must be raised takes no time,
         while each complete study takes the writing of its report.
+
+        Args:
+            limit: How many at most.
+            order_wait_seconds: A complete study whose order nobody has told of yet waits for it
+                until this long after its first image; 0 where nobody is asked.
         """
+        due = studies.c.changes > studies.c.examined
+        if order_wait_seconds > 0:
+            due &= order_known(self.clock(), order_wait_seconds)
         with self.reading() as connection:
             found = connection.execute(
                 select(studies.c.study_instance_uid)
-                .where(studies.c.changes > studies.c.examined)
+                .where(due)
                 .order_by(studies.c.state == StudyState.COMPLETE, studies.c.first_arrival)
                 .limit(limit)
             ).scalars()
@@ -82,16 +93,24 @@ class StudyVerbs(Database):
         return _snapshot(study, images, decided, report, paused=paused)
 
     def record_examined(
-        self, snapshot: StudySnapshot, placement: Placement | None, bundle_digest: str = ""
+        self,
+        snapshot: StudySnapshot,
+        placement: Placement | None,
+        bundle_digest: str = "",
+        threshold: str = "",
     ) -> None:
-        """Note that a study was looked at without being decided, and place it where asked."""
+        """Note that a study was looked at without being decided, and place it where asked.
+
+        `threshold` says what its scores were held against, for the ledger.
+        """
         now = self.clock()
         uid = snapshot.evidence.study_instance_uid
         with self.writing() as connection:
             if not _examined(connection, snapshot):
                 return
             if placement is not None:
-                place_work_item(connection, uid, placement, now, bundle_digest)
+                cause = Cause(BY_AI, bundle_digest=bundle_digest, threshold=threshold)
+                place_work_item(connection, uid, placement, now, cause)
 
     def record_decision(
         self,
@@ -104,11 +123,13 @@ class StudyVerbs(Database):
         spared: bool,
         bundle_digest: str,
         destinations: Iterable[str],
+        threshold: str = "",
     ) -> bool:
         """Write a decision, its place on the list, its report and the report's deliveries.
 
         All of it is one transaction, and none of it happens when the study has changed since
-        the snapshot was taken.
+        the snapshot was taken. `threshold` says what its scores were held against, for the
+        ledger.
 
         Returns:
             False when the study has changed: the caller looks again.
@@ -141,7 +162,8 @@ class StudyVerbs(Database):
                 .where(studies.c.study_instance_uid == uid)
                 .values(state=after(snapshot.state, StudyEvent.CONCLUDED))
             )
-            place_work_item(connection, uid, placement, now, bundle_digest)
+            cause = Cause(BY_AI, bundle_digest=bundle_digest, threshold=threshold)
+            place_work_item(connection, uid, placement, now, cause)
         return True
 
 
@@ -190,6 +212,7 @@ def _snapshot(
         evidence=evidence,
         paths={image.sop_instance_uid: image.path for image in images},
         facts={image.sop_instance_uid: facts_from_json(image.facts) for image in images},
+        senders={image.sop_instance_uid: image.calling_ae_title for image in images},
         decisions=decided,
         last_report=report,
     )

@@ -91,7 +91,6 @@ class Locator(nn.Module):
         self.heat = nn.Conv2d(3 * width, LANDMARKS, 1)
         self.absent = nn.Linear(deep, LANDMARKS)
         self.attribute = nn.Linear(2 * deep, len(ATTRIBUTES))
-        self.spots = nn.Conv2d(3 * width, len(ATTRIBUTES), 1)
         self.corners = _corner_network(width)
 
     def maps(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -110,11 +109,9 @@ class Locator(nn.Module):
         pyramid = _doubled(self.from_deep(deep)) + self.from_eighth(eighth)
         pyramid = self.smooth(_doubled(pyramid) + self.from_quarter(quarter))
         heat = torch.cat([self.heat(pyramid).flatten(2), self.absent(embedding)[..., None]], dim=2)
-        # Hardware and letters are small: a mean would drown them, and they are told apart from
-        # teeth and necklaces by where they lie, which the finer level knows.
-        brightest = deep.amax(dim=(2, 3))
+        brightest = deep.amax(dim=(2, 3))  # hardware is small: a mean would drown it
         attributes = self.attribute(torch.cat([embedding, brightest], dim=1))
-        return heat, attributes + self.spots(pyramid).amax(dim=(2, 3)), embedding
+        return heat, attributes, embedding
 
     def forward(self, image: Tensor) -> Location:
         """Locate the landmarks of films (n, 1, side, side)."""
@@ -182,7 +179,7 @@ def build_locator(architecture: str, parameters: Mapping[str, Any]) -> Locator:
     Raises:
         BundleError: No such locator, or parameters that it does not take.
     """
-    return _built({"heat-map-locator/3": Locator}, architecture, parameters)
+    return _built({"heat-map-locator/2": Locator}, architecture, parameters)
 
 
 def build_member(architecture: str, parameters: Mapping[str, Any]) -> SpineReader:

@@ -1,12 +1,14 @@
-"""The list's verbs: lines of the worklist, a study's history, counts."""
+"""The verbs of history: a study's whole history, the ledger, what stands where."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 
 from triage.store.database import Database
+from triage.store.lines import entries_of
+from triage.store.list_records import StepStateChange
 from triage.store.records import (
     DecisionRecord,
     DeliveryRecord,
@@ -23,44 +25,49 @@ from triage.store.schema import (
     instances,
     priority_changes,
     reports,
+    step_changes,
     studies,
     work_items,
 )
 from triage.store.studies import report_record
-from triage.values import Decision, DeliveryState, ImageState, StudyState, WorklistEntry
+from triage.values import Decision, DeliveryState, ImageState, StudyState
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
     from sqlalchemy.sql.elements import ColumnElement
 
+    from triage.values import WorklistEntry
 
-class WorklistVerbs(Database):
-    """What the views of the list say to the store."""
 
-    def worklist_entries(self) -> tuple[WorklistEntry, ...]:
-        """Return every line of the list, in order of arrival; triage.worklist.order ranks them."""
-        with self.reading() as connection:
-            return _entries(connection)
-
-    def worklist_entry(self, work_item_uid: str) -> WorklistEntry | None:
-        """Return one line of the list, None when there is no such work item."""
-        with self.reading() as connection:
-            found = _entries(connection, work_items.c.work_item_uid == work_item_uid)
-        return found[0] if found else None
+class HistoryVerbs(Database):
+    """What the views of a study and of the service say to the store."""
 
     def study(self, study_instance_uid: str) -> StudyRecord | None:
         """Return a study's whole history, None when the study is not known."""
         with self.reading() as connection:
-            found = _entries(connection, studies.c.study_instance_uid == study_instance_uid)
-            if not found:
+            entry = _entry_of_study(connection, study_instance_uid)
+            if entry is None:
                 return None
             return StudyRecord(
-                entry=found[0],
+                entry=entry,
                 instances=_instances(connection, study_instance_uid),
                 decisions=_decisions(connection, study_instance_uid),
                 deliveries=_deliveries(connection, study_instance_uid),
-                priority_changes=_priority_changes(connection, study_instance_uid),
+                priority_changes=_priority_changes(
+                    connection, priority_changes.c.work_item_uid == entry.work_item_uid
+                ),
+                step_changes=_step_changes(connection, entry.work_item_uid),
             )
+
+    def changes_since(self, change_id: int, limit: int = 1_000) -> tuple[PriorityChange, ...]:
+        """Return the lines of the ledger behind one, oldest first; 0 begins at the beginning."""
+        with self.reading() as connection:
+            return _priority_changes(connection, priority_changes.c.change_id > change_id, limit)
+
+    def step_changes(self, work_item_uid: str) -> tuple[StepStateChange, ...]:
+        """Return the history of a work item's states, oldest first."""
+        with self.reading() as connection:
+            return _step_changes(connection, work_item_uid)
 
     def dead_letters(self) -> tuple[DeliveryRecord, ...]:
         """Return the deliveries that have been given up."""
@@ -99,65 +106,6 @@ class WorklistVerbs(Database):
 def _count_by(connection: Connection, column: ColumnElement[Any]) -> dict[Any, int]:
     rows = connection.execute(select(column, func.count()).group_by(column))
     return {state: int(number) for state, number in rows}
-
-
-def _entries(
-    connection: Connection, chosen: ColumnElement[bool] | None = None
-) -> tuple[WorklistEntry, ...]:
-    images = (
-        select(
-            instances.c.study_instance_uid,
-            func.count().label("image_count"),
-            # The film that a reader recognises: the first that has a picture.
-            func.min(case((instances.c.thumbnail != "", instances.c.thumbnail))).label("thumbnail"),
-        )
-        .where(~instances.c.superseded, instances.c.state != ImageState.HEADER_ONLY)
-        .group_by(instances.c.study_instance_uid)
-        .subquery()
-    )
-    query = (
-        select(work_items, studies, images.c.image_count, images.c.thumbnail)
-        .join_from(work_items, studies)
-        .join(images, images.c.study_instance_uid == studies.c.study_instance_uid)
-        .order_by(studies.c.first_arrival, studies.c.study_instance_uid)
-    )
-    rows = connection.execute(query if chosen is None else query.where(chosen)).all()
-    sent = _reports_by_study(connection, None if len(rows) != 1 else rows[0].study_instance_uid)
-    return tuple(_entry(row, sent.get(row.study_instance_uid, ())) for row in rows)
-
-
-def _reports_by_study(connection: Connection, only: str | None) -> dict[str, tuple[str, ...]]:
-    query = select(reports.c.study_instance_uid, reports.c.sop_instance_uid)
-    if only is not None:
-        query = query.where(reports.c.study_instance_uid == only)
-    found: dict[str, tuple[str, ...]] = {}
-    for study, report in connection.execute(query.order_by(reports.c.decision_id)):
-        found[study] = (*found.get(study, ()), report)
-    return found
-
-
-def _entry(row: Row[Any], report_uids: tuple[str, ...]) -> WorklistEntry:
-    return WorklistEntry(
-        work_item_uid=row.work_item_uid,
-        study_instance_uid=row.study_instance_uid,
-        arrived_at=row.first_arrival,
-        reading_class=row.reading_class,
-        reasons=tuple(row.reasons),
-        outcome=row.outcome,
-        study_state=row.state,
-        order_priority=row.order_priority,
-        patient_name=row.patient_name,
-        patient_id=row.patient_id,
-        patient_birth_date=row.patient_birth_date,
-        patient_sex=row.patient_sex,
-        accession_number=row.accession_number,
-        study_description=row.study_description,
-        study_date=row.study_date,
-        image_count=row.image_count,
-        report_uids=report_uids,
-        thumbnail=row.thumbnail or "",
-        changed_at=row.changed_at,
-    )
 
 
 def _instances(connection: Connection, study_instance_uid: str) -> tuple[InstanceRecord, ...]:
@@ -243,22 +191,26 @@ def _delivery(row: Row[Any]) -> DeliveryRecord:
     )
 
 
+def _entry_of_study(connection: Connection, study_instance_uid: str) -> WorklistEntry | None:
+    query = select(work_items.c.work_item_uid).where(
+        work_items.c.study_instance_uid == study_instance_uid
+    )
+    uid = connection.execute(query).scalar_one_or_none()
+    return None if uid is None else entries_of(connection, [uid])[uid]
+
+
 def _priority_changes(
-    connection: Connection, study_instance_uid: str
+    connection: Connection, holds: ColumnElement[bool], limit: int | None = None
 ) -> tuple[PriorityChange, ...]:
-    rows = connection.execute(
-        select(priority_changes)
-        .where(priority_changes.c.study_instance_uid == study_instance_uid)
-        .order_by(priority_changes.c.change_id)
+    query = select(priority_changes).where(holds).order_by(priority_changes.c.change_id)
+    rows = connection.execute(query.limit(limit))
+    return tuple(PriorityChange(**row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+
+
+def _step_changes(connection: Connection, work_item_uid: str) -> tuple[StepStateChange, ...]:
+    query = (
+        select(step_changes)
+        .where(step_changes.c.work_item_uid == work_item_uid)
+        .order_by(step_changes.c.change_id)
     )
-    return tuple(
-        PriorityChange(
-            study_instance_uid=row.study_instance_uid,
-            changed_at=row.changed_at,
-            class_before=row.class_before,
-            class_after=row.class_after,
-            reason=row.reason,
-            bundle_digest=row.bundle_digest,
-        )
-        for row in rows
-    )
+    return tuple(StepStateChange(**row._mapping) for row in connection.execute(query))  # noqa: SLF001 - likewise

@@ -1,0 +1,162 @@
+"""A database of an earlier release opens with every row in its place."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.factories import DIGEST, Clock, make_facts, record
+from triage.errors import StoreError
+from triage.store import Selection, Store
+from triage.store.schema import SCHEMA_VERSION
+from triage.uids import work_item_uid
+from triage.values import Outcome, ReadingClass, StepState
+
+SCHEMA_1 = Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8")
+ARRIVED = 1_772_000_000.25
+STUDIES = {
+    "1.2.1": ("Doe^Jane", "P1", "A1", 2, '["raised"]', "abnormal"),
+    "1.2.2": ("Yamada^Tarou=山田^太郎=やまだ^たろう", "P2", "A2", 2, '["not yet assessed"]', None),
+    "1.2.3": ("", "", "", 3, '["ruled out"]', "likely-normal"),
+}
+LEDGER = [
+    ("1.2.1", None, 2, "arrived", "", "order"),
+    ("1.2.1", 2, 1, "raised", DIGEST, "ai"),
+    ("1.2.1", 1, 2, "effect paused by an operator", "", "brake"),
+    ("1.2.3", 2, 3, "ruled out", DIGEST, "ai"),
+    ("1.2.3", 3, 2, "another image arrived", "", "arrival"),
+    ("1.2.3", 2, 3, "mode demote", "", "mode"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a state folder as version 1 left it."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "triage.db")) as database:
+        database.executescript(SCHEMA_1)
+        for number, (study, values) in enumerate(STUDIES.items()):
+            _insert_study(database, ARRIVED + number, study, *values)
+        database.executemany(
+            "INSERT INTO priority_changes (study_instance_uid, changed_at, class_before,"
+            " class_after, reason, bundle_digest) VALUES (?, 5, ?, ?, ?, ?)",
+            [line[:5] for line in LEDGER],
+        )
+        database.execute("INSERT INTO controls VALUES ('paused', 'true', 7)")
+        database.commit()
+    return folder
+
+
+def _insert_study(database, arrived, study, name, patient, accession, placed, reasons, outcome):
+    database.execute(
+        "INSERT INTO studies VALUES (?, 'arriving', 3, 2, ?, ?, 'UNKNOWN', ?, ?, '', '', ?, '', "
+        "'')",
+        (study, arrived, arrived, name, patient, accession),
+    )
+    database.execute(
+        "INSERT INTO work_items VALUES (?, ?, ?, ?, ?, ?)",
+        (work_item_uid(study), study, placed, reasons, outcome, arrived + 1),
+    )
+
+
+def shape(path):
+    """Return the tables and indexes of a database, as they were defined."""
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+        ).fetchall()
+    # A table that was renamed stands quoted in its own definition.
+    return {
+        (kind, name): " ".join((sql or "").replace('"', "").split()) for kind, name, sql in rows
+    }
+
+
+def test_every_row_of_version_1_is_kept(folder):
+    with Store.open(folder) as store:
+        entries = {one.study_instance_uid: one for one in store.worklist_entries()}
+        assert list(entries) == list(STUDIES)
+        raised = entries["1.2.1"]
+        assert raised.work_item_uid == work_item_uid("1.2.1")
+        assert (raised.patient_name, raised.patient_id, raised.accession_number) == STUDIES[
+            "1.2.1"
+        ][:3]
+        assert (raised.reading_class, raised.outcome) == (ReadingClass.ROUTINE, Outcome.ABNORMAL)
+        assert raised.reasons == ("raised",)
+        assert raised.arrived_at.timestamp() == ARRIVED
+        assert raised.changed_at.timestamp() == ARRIVED + 1
+        assert (raised.step_state, raised.version, raised.opened) == (StepState.SCHEDULED, 1, False)
+        assert store.paused()
+
+
+def test_the_ledger_of_version_1_tells_who_moved_what(folder):
+    with Store.open(folder) as store:
+        changes = store.changes_since(0)
+    assert [
+        (
+            one.study_instance_uid,
+            one.class_before,
+            one.class_after,
+            one.reason,
+            one.bundle_digest,
+            one.by,
+        )
+        for one in changes
+    ] == LEDGER
+    assert [one.change_id for one in changes] == [1, 2, 3, 4, 5, 6]
+    assert {one.work_item_uid for one in changes} == {
+        work_item_uid("1.2.1"),
+        work_item_uid("1.2.3"),
+    }
+
+
+def test_studies_of_version_1_are_found_by_each_group_of_a_name(folder):
+    with Store.open(folder) as store:
+        for pattern in ("yamada*", "山田^太郎", "やまだ*"):
+            found = store.search(Selection(patient_names=(pattern,)), store.clock(), 3600, limit=9)
+            assert [one.entry.study_instance_uid for one in found] == ["1.2.2"]
+
+
+def test_a_migrated_database_has_the_shape_of_a_new_one(folder, tmp_path):
+    Store.open(folder).close()
+    Store.open(tmp_path / "new").close()
+    assert shape(folder / "triage.db") == shape(tmp_path / "new" / "triage.db")
+    with closing(sqlite3.connect(folder / "triage.db")) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_migrated_database_goes_on_as_any_other(folder):
+    with Store.open(folder, Clock()) as store:
+        record(store, make_facts("1.2.1", patient_id="P1"))
+        record(store, make_facts("1.2.9"))
+        assert len(store.worklist_entries()) == 4
+    with Store.open(folder) as store:
+        assert len(store.worklist_entries()) == 4
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(folder):
+    before = shape(folder / "triage.db")
+    with closing(sqlite3.connect(folder / "triage.db")) as database:
+        database.execute("CREATE TABLE step_changes (something)")
+        database.commit()
+    with pytest.raises(StoreError):
+        Store.open(folder)
+    with closing(sqlite3.connect(folder / "triage.db")) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        database.execute("DROP TABLE step_changes")
+        database.commit()
+    assert shape(folder / "triage.db") == before
+    with Store.open(folder) as store:
+        assert len(store.worklist_entries()) == 3
+
+
+def test_a_database_of_a_later_release_is_left_alone(folder):
+    with closing(sqlite3.connect(folder / "triage.db")) as database:
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreError, match="run the release of the program that made it"):
+        Store.open(folder)

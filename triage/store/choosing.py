@@ -1,0 +1,119 @@
+"""A Selection in SQL: what an index looks up, and what is compared row by row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, false, or_, true
+
+from triage.store.names import folded
+from triage.store.schema import work_items
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy.sql.elements import ColumnElement
+    from sqlalchemy.sql.schema import Column
+
+    from triage.store.list_records import Selection
+
+_WILDCARDS = "*?"
+_GREATEST = "\U0010ffff"
+_ESCAPE = "\\"
+# What one statement of the database can carry; beyond it, comparison narrows alone.
+_MOST_VALUES = 10_000
+_MOST_PATTERNS = 100
+_LONGEST_PATTERN = 1_000
+_NAME_GROUPS = (
+    work_items.c.name_alphabetic,
+    work_items.c.name_ideographic,
+    work_items.c.name_phonetic,
+)
+
+
+def condition(selection: Selection) -> ColumnElement[bool]:
+    """Return the condition that a row of the wanted lines fulfils; classes are not part of it."""
+    return and_(true(), *_conditions(selection))
+
+
+def index_condition(selection: Selection) -> ColumnElement[bool] | None:
+    """Return the one condition that is best looked up in an index, None when there is none."""
+    for column, patterns in _text_keys(selection):
+        if patterns and all(_prefix(pattern) for pattern in patterns):
+            return _any_pattern((column,), patterns)
+    names = _name_patterns(selection.patient_names)
+    if names and all(_prefix(pattern) for pattern in names):
+        return _any_pattern(_NAME_GROUPS, names)
+    return None
+
+
+def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
+    for column, patterns in _text_keys(selection):
+        if patterns:
+            yield _any_pattern((column,), patterns)
+    if selection.patient_names:
+        yield _any_pattern(_NAME_GROUPS, _name_patterns(selection.patient_names))
+    for column, wanted in _listed_keys(selection):
+        if wanted:
+            yield column.in_(wanted)
+    if selection.outcomes:
+        known = [outcome for outcome in selection.outcomes if outcome is not None]
+        unknown = work_items.c.outcome.is_(None) if None in selection.outcomes else false()
+        yield or_(work_items.c.outcome.in_(known), unknown)
+    if selection.arrived_from is not None:
+        yield work_items.c.arrived_at >= selection.arrived_from
+    if selection.arrived_until is not None:
+        yield work_items.c.arrived_at <= selection.arrived_until
+
+
+def _text_keys(selection: Selection) -> Iterator[tuple[Column[str], tuple[str, ...]]]:
+    """Yield the columns that patterns are held against, the most telling first."""
+    yield work_items.c.work_item_uid, selection.work_item_uids
+    yield work_items.c.named_study_uid, selection.study_instance_uids
+    yield work_items.c.accession_number, selection.accession_numbers
+    yield work_items.c.patient_id, selection.patient_ids
+
+
+def _listed_keys(selection: Selection) -> Iterator[tuple[Column[Any], tuple[Any, ...]]]:
+    """Yield the columns of which each wanted value is listed."""
+    yield work_items.c.label, selection.labels
+    yield work_items.c.step_state, selection.step_states
+    yield work_items.c.patient_location, selection.patient_locations
+    yield work_items.c.claimed_by, selection.claimed_by
+
+
+def _any_pattern(columns: tuple[Column[str], ...], patterns: Iterable[str]) -> ColumnElement[bool]:
+    """Hold columns against patterns; where there are too many of them, nothing is narrowed."""
+    plain = [pattern for pattern in patterns if _prefix(pattern) == pattern]
+    wild = [pattern for pattern in patterns if _prefix(pattern) != pattern]
+    if len(plain) > _MOST_VALUES or len(wild) > _MOST_PATTERNS:
+        return true()
+    terms = [column.in_(plain) for column in columns] if plain else []
+    return or_(*terms, *(_like(column, pattern) for pattern in wild for column in columns))
+
+
+def _like(column: Column[str], pattern: str) -> ColumnElement[bool]:
+    """Hold a column against a pattern; its literal beginning is a range that an index serves."""
+    prefix = _prefix(pattern)
+    within = and_(column >= prefix, column < prefix + _GREATEST) if prefix else true()
+    if pattern == f"{prefix}*" or len(pattern) > _LONGEST_PATTERN:
+        return within
+    return and_(within, column.like(_sql_pattern(pattern), escape=_ESCAPE))
+
+
+def _name_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return patterns of one name group each: of several groups, the first that says something."""
+    groups = ([part.rstrip("^ ") for part in folded(pattern).split("=")] for pattern in patterns)
+    return tuple(next(filter(None, parts), "*") for parts in groups)
+
+
+def _prefix(pattern: str) -> str:
+    """Return what a pattern begins with before its first wildcard."""
+    ends = [pattern.index(mark) for mark in _WILDCARDS if mark in pattern]
+    return pattern[: min(ends)] if ends else pattern
+
+
+def _sql_pattern(pattern: str) -> str:
+    for mark in (_ESCAPE, "%", "_"):
+        pattern = pattern.replace(mark, _ESCAPE + mark)
+    return pattern.replace("*", "%").replace("?", "_")
