@@ -218,7 +218,7 @@ def test_a_query_that_cannot_be_understood_is_refused(associate, identifier):
 def test_a_store_that_fails_is_told_and_the_association_goes_on(associate, monkeypatch):
     association = associate(UnifiedProcedureStepPull)
 
-    def fail(*_arguments):
+    def fail(*_arguments, **_options):
         raise TransientError("the database is busy")
 
     with monkeypatch.context() as patched:

@@ -85,7 +85,7 @@ async def brake(request: Request) -> Response:
     if not reason:
         raise HTTPException(400, say("refused.no-reason"))
     moved = await run_in_threadpool(_brake, site_of(request), wanted, f"{reason} ({name})")
-    _log.warning(f"effect: {wanted}", action=f"brake_{wanted}", user=name, count=moved)
+    _log.warning("brake from the page", action=f"brake_{wanted}", user=name, count=moved)
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"said": say(f"done.{wanted}", count=moved)})
     return RedirectResponse("/operator", 303)
