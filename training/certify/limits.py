@@ -18,7 +18,7 @@ INFINITY: Final = 1e9  # JSON has no infinity
 # Share of films in scope that may lie beyond a limit before its margin, and the margin in
 # multiples of the distance from the median to that quantile.
 _TAIL: Final = 0.01
-_MARGIN: Final = 0.5
+_MARGIN: Final = 0.25
 
 # A gate that asks a network asks for at least this much, however sure it was on good films.
 _SURE: Final = 0.5

@@ -43,7 +43,7 @@ class Plan:
         aims: What thresholds are set for.
     """
 
-    train: int = 1320
+    train: int = 1400
     tuning: int = 80
     limits: int = 200
     calibration: int = 500

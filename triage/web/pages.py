@@ -104,7 +104,9 @@ def _in_hand_html(request: Request) -> str:
 
 def _thumbnail(request: Request) -> Response:
     site = site_of(request)
-    entry = _row(request).entry
+    entry = site.store.worklist_entry(request.path_params["work_item_uid"])
+    if entry is None:
+        raise HTTPException(404, say("error.not-listed"))
     number = request.path_params.get("number")
     if number is None:
         name = entry.thumbnail

@@ -130,7 +130,6 @@ _VIEWER = {
     "viewer.landmarks": "Landmarks",
     "viewer.landmarks.alt": "Landmarks of the vertebrae in image {number}",
     "viewer.layers": "Shown over the film",
-    "viewer.certainty": "Certainty",
     "viewer.findings": "Findings",
     "viewer.priors": "Earlier and other studies of this patient",
     "viewer.priors.none": "None is known here under this Patient ID.",
@@ -219,7 +218,6 @@ _STUDY = {
     "study.tries.one": "after 1 try",
     "study.next-try": ", next at {moment}",
     "study.history": "History",
-    "study.priors": "Same patient",
     "study.identifiers": "Identifiers",
     "study.uid": "Study",
     "study.work-item": "Work item",
@@ -375,14 +373,15 @@ _SCRIPT = {
 }
 STRINGS: Mapping[str, str] = MappingProxyType(
     _PAGE
+    | _ACCESS
     | _LIST
     | _FILTERS
     | _VIEWER
     | _VERBS
     | _KEYS
     | _STUDY
-    | _HISTORY
     | _OPERATOR
+    | _HISTORY
     | _REFUSALS
     | _SCRIPT
 )
