@@ -122,6 +122,10 @@ def _add_looking(commands: Commands) -> None:
     status.set_defaults(command=_status)
 
     worklist = _add(commands, "worklist", "print the reading list in reading order")
+    worklist.add_argument(
+        "--first", type=int, default=200, metavar="N", help="only so many lines (default: 200)"
+    )
+    worklist.add_argument("--all", action="store_true", help="every line, however many there are")
     worklist.set_defaults(command=_worklist)
 
     study = _add(commands, "study", "print everything that happened to a study")
@@ -217,7 +221,7 @@ def _status(words: argparse.Namespace) -> int:
 def _worklist(words: argparse.Namespace) -> int:
     from triage.commands.look import worklist  # noqa: PLC0415 - see above
 
-    return worklist(load_settings(words.config))
+    return worklist(load_settings(words.config), None if words.all else max(1, words.first))
 
 
 def _study(words: argparse.Namespace) -> int:

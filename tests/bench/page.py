@@ -86,10 +86,9 @@ def _measure(page: Page, morning: Morning, web: RunningWeb, rounds: int) -> None
     loaded = page.locator("tr.study").count()
     loading = page.evaluate("tasks.splice(0)")
     page.keyboard.press("Home")
-    arrivals, sizes = [], []
+    sizes = []
     page.on("response", lambda answer: sizes.append(answer) if "/list" in answer.url else None)
-    for _ in range(rounds):
-        arrivals.append(_arrival(page, morning))  # noqa: PERF401 - each is timed
+    arrivals = [_arrival(page, morning) for _ in range(rounds)]
     arriving = page.evaluate("tasks.splice(0)")
     travelled = [len(answer.body()) for answer in sizes]
     for _ in range(40):

@@ -14,7 +14,6 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 
 from triage.demo.morning import MODALITY_AE_TITLE
 from triage.values import ReadingClass, StudyState
-from triage.worklist.order import rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -141,7 +140,7 @@ def _no_abnormal_film_is_lowered(run: Run) -> Check:
 
 def _ranked_studies(run: Run) -> list[str]:
     cap_seconds = run.daemon.settings.worklist.waiting_cap_minutes * 60
-    ranked = rank(run.store.worklist_entries(), run.store.clock(), cap_seconds)
+    ranked = run.store.reading_order(run.store.clock(), cap_seconds)
     return [one.entry.study_instance_uid for one in ranked]
 
 

@@ -69,6 +69,7 @@ ALLOWED_KEYS: Mapping[str, Kind] = MappingProxyType(
         "transfer_syntax": Kind.UID,
         "instance_id": Kind.NUMBER,
         "delivery_id": Kind.NUMBER,
+        "control_id": Kind.WORD,
         "version": Kind.WORD,
         "modality": Kind.WORD,
         # who is at the other end

@@ -9,29 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from triage.settings import rules
+from triage.settings.hl7 import Hl7Receiver, Hl7Settings
+from triage.settings.keys import key as _key
+from triage.settings.keys import named as _named
+from triage.settings.keys import section as _section
+from triage.settings.receiving import (
+    ModalityWorklist,
+    OrthancReceiver,
+    ReceiverSettings,
+    UpsReceiver,
+)
 from triage.values import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from ipaddress import IPv4Network, IPv6Network
-
-    from triage.settings.rules import Rule
 
 _DAY = 86_400.0  # seconds
 _ANY_PORT = " (0: any free port)"
-
-
-def _key(rule: Rule, description: str) -> Mapping[str, Any]:
-    """Return the metadata of a key."""
-    return {"rule": rule, "description": description}
-
-
-def _section(section: type[Any], description: str) -> Mapping[str, Any]:
-    """Return the metadata of a table of keys; `section` is its class."""
-    return {"section": section, "description": description}
 
 
 class UnknownSopClasses(StrEnum):
@@ -287,6 +284,36 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteMode:
+    """How far results may move the studies of one site."""
+
+    name: str = field(
+        metadata=_key(
+            rules.words(), "Institution Name (0008,0080), or the AE title of the sender."
+        ),
+    )
+    mode: Mode = field(
+        metadata=_key(rules.choice(Mode), "The mode of studies that come from there."),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FindingMode:
+    """How far one finding may move studies."""
+
+    name: str = field(
+        metadata=_key(rules.finding(), "Name of the finding in the bundle."),
+    )
+    mode: Mode = field(
+        metadata=_key(
+            rules.choice(Mode),
+            "The mode of this finding. A study is raised by findings whose mode is at least "
+            "promote, and lowered only where the mode of each is demote.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionSettings:
     """How far results may move the reading list."""
 
@@ -304,6 +331,21 @@ class DecisionSettings:
             rules.number(0, 1),
             "Share of likely-normal studies, drawn at random, that stay in place so that the "
             "miss rate can be watched.",
+        ),
+    )
+    sites: tuple[SiteMode, ...] = field(
+        default=(),
+        metadata=_named(
+            SiteMode,
+            "A site with a mode of its own, by Institution Name (0008,0080) or by the AE title "
+            "that sends its films. Of several modes that fit a study the most careful holds.",
+        ),
+    )
+    findings: tuple[FindingMode, ...] = field(
+        default=(),
+        metadata=_named(
+            FindingMode,
+            "A finding with a mode of its own; where its site has one too, the more careful holds.",
         ),
     )
 
@@ -554,6 +596,44 @@ class Settings:
             Peer,
             "A viewer or RIS that may subscribe to events of the worklist; repeat the table for "
             "more. Who is not listed cannot be told of events.",
+        ),
+    )
+    hl7: Hl7Settings = field(
+        default_factory=Hl7Settings,
+        metadata=_section(Hl7Settings, "Orders and final reports that the RIS sends over MLLP."),
+    )
+    hl7_receivers: tuple[Hl7Receiver, ...] = field(
+        default=(),
+        metadata=_section(
+            Hl7Receiver,
+            "Who is told over MLLP; repeat the table for more, leave it out for none.",
+        ),
+    )
+    receivers: ReceiverSettings = field(
+        default_factory=ReceiverSettings,
+        metadata=_section(
+            ReceiverSettings,
+            "Systems beside us whose lists take our priorities; tries and rests as in [delivery].",
+        ),
+    )
+    orthanc_receivers: tuple[OrthancReceiver, ...] = field(
+        default=(),
+        metadata=_section(
+            OrthancReceiver,
+            "An Orthanc whose studies take our priorities as labels (from 1.12) or metadata.",
+        ),
+    )
+    ups_receivers: tuple[UpsReceiver, ...] = field(
+        default=(),
+        metadata=_section(
+            UpsReceiver, "Another manager of UPS work items that takes our priorities."
+        ),
+    )
+    modality_worklists: tuple[ModalityWorklist, ...] = field(
+        default=(),
+        metadata=_section(
+            ModalityWorklist,
+            "A Modality Worklist that says how urgent an order is, before a decision is made.",
         ),
     )
     web: WebSettings = field(

@@ -6,6 +6,7 @@ from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
 from triage.store.feedback import FeedbackRecord
 from triage.store.film_views import FilmToExplain, FilmView, Landmark
+from triage.store.hl7_outbox import ClaimedResult, FedDecision, ResultRecord
 from triage.store.list_records import (
     EVERYTHING,
     NewStep,
@@ -19,7 +20,17 @@ from triage.store.list_records import (
     StepSubject,
     Window,
 )
+from triage.store.order_questions import OrderQuestion
 from triage.store.overview import FailingDelivery, GateCount, GateCounts, SetAsideImage
+from triage.store.receiver_records import (
+    ClaimedChange,
+    Ground,
+    ReceiverChangeRecord,
+    ReceiverCounts,
+    ReceiverRow,
+    ReceiverStanding,
+    ReceiverStudy,
+)
 from triage.store.records import (
     Arrival,
     ClaimedDelivery,
@@ -52,20 +63,25 @@ __all__ = [
     "Arrival",
     "Candidate",
     "Channel",
+    "ClaimedChange",
     "ClaimedDelivery",
     "ClaimedEvent",
     "ClaimedImage",
+    "ClaimedResult",
     "DecisionRecord",
     "DeliveryRecord",
     "FailingDelivery",
+    "FedDecision",
     "FeedbackRecord",
     "FilmToExplain",
     "FilmView",
     "GateCount",
     "GateCounts",
+    "Ground",
     "InstanceRecord",
     "Landmark",
     "NewStep",
+    "OrderQuestion",
     "OrderWord",
     "OrderedStudies",
     "Placement",
@@ -73,7 +89,13 @@ __all__ = [
     "PriorityChange",
     "QueueCounts",
     "Receipt",
+    "ReceiverChangeRecord",
+    "ReceiverCounts",
+    "ReceiverRow",
+    "ReceiverStanding",
+    "ReceiverStudy",
     "ReportRecord",
+    "ResultRecord",
     "Selection",
     "SessionRecord",
     "SetAsideImage",

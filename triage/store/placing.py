@@ -5,21 +5,23 @@ What a person has opened, or whose priority a person has set, no result and no b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import bindparam, insert, select, update
 
 from triage.store.names import name_keys
+from triage.store.receiver_queue import enqueue_change, has_receivers
 from triage.store.records import Placement
 from triage.store.schema import priority_changes, step_changes, work_items
-from triage.uids import work_item_uid
+from triage.uids import derived_uid, work_item_uid
 from triage.values import ReadingClass, StepState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
-    from sqlalchemy.engine import Connection, Row
+    from sqlalchemy.engine import Connection
 
     from triage.values import HeaderFacts, OrderPriority
 
@@ -58,8 +60,16 @@ class Cause:
 # than SQLite to carry it out.
 _INSERT_ITEM = insert(work_items)
 _INSERT_CHANGE = insert(priority_changes)
+_IS_OF_STUDY = select(work_items.c.work_item_uid).where(
+    work_items.c.work_item_uid == bindparam("work_item_uid"),
+    work_items.c.study_instance_uid == bindparam("study_instance_uid"),
+)
 _INSERT_STEP_CHANGE = insert(step_changes)
-_STANDS = select(
+_IS_TAKEN = select(work_items.c.work_item_uid).where(
+    work_items.c.work_item_uid == bindparam("item")
+)
+# What a placement depends on.
+STANDS = (
     work_items.c.work_item_uid,
     work_items.c.study_instance_uid,
     work_items.c.reading_class,
@@ -69,7 +79,8 @@ _STANDS = select(
     work_items.c.claimed_at,
     work_items.c.ended_at,
     work_items.c.capped_at,
-).where(work_items.c.study_instance_uid == bindparam("study"))
+)
+_STANDS = select(*STANDS).where(work_items.c.study_instance_uid == bindparam("study"))
 _PLACE = (
     update(work_items)
     .where(work_items.c.work_item_uid == bindparam("item"))
@@ -87,7 +98,7 @@ _PLACE = (
 def create_work_item(connection: Connection, facts: HeaderFacts, now: datetime) -> None:
     """Put a new study on the list, where its order alone puts it."""
     placement = unassessed(facts.order_priority)
-    uid = work_item_uid(facts.study_instance_uid)
+    uid = _free_uid(connection, facts.study_instance_uid, now)
     connection.execute(
         _INSERT_ITEM,
         {
@@ -108,6 +119,17 @@ def create_work_item(connection: Connection, facts: HeaderFacts, now: datetime) 
     record_created(
         connection, uid, facts.study_instance_uid, placement, Cause(BY_ORDER, "arrived"), now
     )
+
+
+def _free_uid(connection: Connection, study_instance_uid: str, now: datetime) -> str:
+    """Return the UID of a new work item, another where somebody has pushed one under it.
+
+    Whoever pushes items chooses their UIDs; that must never keep a study from being stored.
+    """
+    uid = work_item_uid(study_instance_uid)
+    if connection.execute(_IS_TAKEN, {"item": uid}).first() is None:
+        return uid
+    return derived_uid("work-item", study_instance_uid, now.isoformat())
 
 
 def record_created(
@@ -164,6 +186,50 @@ def place_work_item(
         Whether its class changed.
     """
     stands = connection.execute(_STANDS, {"study": study_instance_uid}).one()
+    return place_all(connection, [(stands, placement)], now, cause) == 1
+
+
+def place_all(
+    connection: Connection,
+    wanted: Iterable[tuple[Any, Placement]],
+    now: datetime,
+    cause: Cause,
+) -> int:
+    """Give studies their places, writing only what changes; see place_work_item.
+
+    Args:
+        connection: The transaction.
+        wanted: Rows with the columns of STANDS, each with its place.
+        now: The present time.
+        cause: What moves them.
+
+    Returns:
+        How many studies changed their class.
+    """
+    moves = [move for row, placement in wanted if (move := _move(row, placement, cause, now))]
+    if moves:
+        connection.execute(_PLACE, [move.values for move in moves])
+    told = [move.line for move in moves if move.line is not None]
+    _write_lines(connection, told)
+    return sum(move.to_another_class for move in moves)
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What is written when a study gets another place: its row, and its line of the ledger."""
+
+    values: dict[str, Any]
+    line: dict[str, Any] | None
+    to_another_class: bool
+
+
+def _move(
+    stands: Any,  # noqa: ANN401 - a row with the columns of STANDS
+    placement: Placement,
+    cause: Cause,
+    now: datetime,
+) -> _Move | None:
+    """Return what a placement changes, None when it changes nothing."""
     target, held_by = _target(stands, placement.reading_class, cause)
     if (
         target is stands.reading_class
@@ -171,24 +237,23 @@ def place_work_item(
         and tuple(stands.reasons) == placement.reasons
         and stands.outcome is placement.outcome
     ):
-        return False
-    connection.execute(
-        _PLACE,
-        {
-            "item": stands.work_item_uid,
-            "new_class": target,
-            "new_reasons": list(placement.reasons),
-            "new_outcome": placement.outcome,
-            "new_held_by": held_by,
-            "now": now,
-        },
-    )
+        return None
+    values = {
+        "item": stands.work_item_uid,
+        "new_class": target,
+        "new_reasons": list(placement.reasons),
+        "new_outcome": placement.outcome,
+        "new_held_by": held_by,
+        "now": now,
+    }
     before = shown_class(stands.reading_class, stands.capped_at, stands.held_by)
     after = shown_class(target, stands.capped_at, held_by)
+    line = None
     if before is not after:
-        told = cause if cause.reason else _because(cause, placement)
-        record_class(connection, stands.work_item_uid, study_instance_uid, before, after, told, now)
-    return target is not stands.reading_class
+        told = cause if cause.reason else replace(cause, reason="; ".join(placement.reasons))
+        study = stands.study_instance_uid
+        line = _line(stands.work_item_uid, study, before, after, told, now)
+    return _Move(values, line, to_another_class=target is not stands.reading_class)
 
 
 def record_class(
@@ -200,21 +265,55 @@ def record_class(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Write a line of the ledger."""
-    connection.execute(
-        _INSERT_CHANGE,
-        {
-            "work_item_uid": item,
-            "study_instance_uid": study_instance_uid,
-            "changed_at": now,
-            "class_before": before,
-            "class_after": after,
-            "by": cause.by,
-            "reason": cause.reason,
-            "bundle_digest": cause.bundle_digest,
-            "threshold": cause.threshold,
-        },
+    """Write a line of the ledger, and what it asks of the receivers of priorities."""
+    line = _line(item, study_instance_uid, before, after, cause, now)
+    _write_lines(connection, [line])
+
+
+def _write_lines(connection: Connection, lines: list[dict[str, Any]]) -> None:
+    """Write lines of the ledger; at once where no receiver has to hear of each."""
+    if lines and not has_receivers(connection):
+        connection.execute(_INSERT_CHANGE, lines)
+        return
+    for line in lines:
+        inserted = connection.execute(_INSERT_CHANGE, line)
+        (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)
+        # What another system pushed is not ours to tell.
+        if connection.execute(_IS_OF_STUDY, line).first() is not None:
+            _enqueue_line(connection, change_id, line)
+
+
+def _enqueue_line(connection: Connection, change_id: int, line: dict[str, Any]) -> None:
+    enqueue_change(
+        connection,
+        change_id,
+        line["study_instance_uid"],
+        line["class_before"],
+        line["class_after"],
+        Cause(line["by"], line["reason"], line["bundle_digest"], line["threshold"]),
+        line["changed_at"],
     )
+
+
+def _line(
+    item: str,
+    study_instance_uid: str,
+    before: ReadingClass | None,
+    after: ReadingClass,
+    cause: Cause,
+    now: datetime,
+) -> dict[str, Any]:
+    return {
+        "work_item_uid": item,
+        "study_instance_uid": study_instance_uid,
+        "changed_at": now,
+        "class_before": before,
+        "class_after": after,
+        "by": cause.by,
+        "reason": cause.reason,
+        "bundle_digest": cause.bundle_digest,
+        "threshold": cause.threshold,
+    }
 
 
 def record_step(
@@ -249,7 +348,11 @@ def shown_class(
     return min(reading_class, ReadingClass.SUSPECTED_ABNORMAL)
 
 
-def _target(stands: Row[Any], wanted: ReadingClass, cause: Cause) -> tuple[ReadingClass, str]:
+def _target(
+    stands: Any,  # noqa: ANN401 - a row with the columns of STANDS
+    wanted: ReadingClass,
+    cause: Cause,
+) -> tuple[ReadingClass, str]:
     """Return the class that a study gets, and who then holds it there."""
     if stands.claimed_at is not None or stands.ended_at is not None:
         return stands.reading_class, stands.held_by
@@ -257,8 +360,3 @@ def _target(stands: Row[Any], wanted: ReadingClass, cause: Cause) -> tuple[Readi
         return wanted, ""
     ordered = cause.by == BY_ORDER and wanted is ReadingClass.URGENT_ORDER
     return (wanted, "") if ordered else (stands.reading_class, stands.held_by)
-
-
-def _because(cause: Cause, placement: Placement) -> Cause:
-    reason = "; ".join(placement.reasons)
-    return Cause(cause.by, reason, cause.bundle_digest, cause.threshold)

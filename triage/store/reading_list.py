@@ -17,10 +17,10 @@ from triage.store.schema import OPEN, work_items
 from triage.values import RankedEntry, ReadingClass, class_after_cap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy.engine import Connection, Row
+    from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ColumnElement
 
     from triage.store.list_records import Selection
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Up to so many matches of an index are sorted in memory; of more, the order itself is walked.
 _FEW = 2_000
+_PAGE = 500
 # Up to so many positions are counted one by one: each takes some ten statements.
 _COUNTED = 20
 _NO_LIMIT = 2**31 - 1
@@ -121,18 +122,47 @@ class ReadingListVerbs(Database):
         return tuple(RankedEntry.at(0, found[uid], now, cap_seconds) for uid in uids)
 
     def search_uids(
-        self, selection: Selection, now: datetime, cap_seconds: float
+        self,
+        selection: Selection,
+        now: datetime,
+        cap_seconds: float,
+        *,
+        limit: int | None = None,
     ) -> tuple[str, ...]:
-        """Return the work items of all that `search` would find, in its order, at one moment."""
+        """Return the work items that `search` would find, in its order, all at one moment."""
+        most = _NO_LIMIT if limit is None else limit
         with self.reading() as connection:
-            open_ = _open_places(connection, Reading(now, cap_seconds), selection, None, _NO_LIMIT)
-            ended = _ended(connection, selection, _NO_LIMIT)
-        return (*(place.work_item_uid for place in open_), *ended)
+            places = _open_places(connection, Reading(now, cap_seconds), selection, None, most)
+            uids = [place.work_item_uid for place in places]
+            if len(uids) < most:
+                uids += _ended(connection, selection, most - len(uids))
+        return tuple(uids)
 
     def worklist_entry(self, work_item_uid: str) -> WorklistEntry | None:
         """Return one line, open or ended, None when there is no such work item."""
         with self.reading() as connection:
             return entries_of(connection, [work_item_uid]).get(work_item_uid)
+
+    def reading_order(self, now: datetime, cap_seconds: float) -> Iterator[RankedEntry]:
+        """Yield the whole open list in reading order, a page at a time.
+
+        Each page is a transaction of its own: a line that moves meanwhile may come twice or not
+        at all. For what must agree with itself, take a window.
+        """
+        after: Position | None = None
+        number = 0
+        while page := self._page(Reading(now, cap_seconds), after):
+            for entry in page:
+                number += 1
+                ranked = RankedEntry.at(number, entry, now, cap_seconds)
+                yield ranked
+            after = Position.of(ranked)
+
+    def _page(self, reading: Reading, after: Position | None) -> list[WorklistEntry]:
+        with self.reading() as connection:
+            places = keys_after(connection, reading, after, _PAGE, _wanted(EVERYTHING))
+            found = entries_of(connection, [place.work_item_uid for place in places])
+        return [found[place.work_item_uid] for place in places]
 
     def worklist_entries(self) -> tuple[WorklistEntry, ...]:
         """Return every open line, by arrival; for small lists, whatever their order."""
@@ -176,7 +206,7 @@ def _wanted(chosen: Selection) -> Mapping[ReadingClass, ColumnElement[bool]]:
     return wanted
 
 
-def _few(connection: Connection, holds: ColumnElement[bool]) -> list[Row[Any]] | None:
+def _few(connection: Connection, holds: ColumnElement[bool]) -> Sequence[Any] | None:
     """Return the rows for which something holds, None when they are many."""
     query = select(
         work_items.c.work_item_uid,
@@ -186,10 +216,10 @@ def _few(connection: Connection, holds: ColumnElement[bool]) -> list[Row[Any]] |
         work_items.c.held_by,
     )
     rows = connection.execute(query.where(holds).limit(_FEW + 1)).all()
-    return list(rows) if len(rows) <= _FEW else None
+    return rows if len(rows) <= _FEW else None
 
 
-def _place(row: Row[Any], reading: Reading) -> Position:
+def _place(row: Any, reading: Reading) -> Position:  # noqa: ANN401 - any row with these columns
     effective = class_after_cap(
         row.reading_class,
         row.arrived_at,

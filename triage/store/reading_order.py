@@ -13,7 +13,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Double, and_, func, or_, select, text, true, type_coerce
+from sqlalchemy import Double, and_, false, func, or_, select, text, true, type_coerce
 
 from triage.store.list_records import Position
 from triage.store.schema import FIXED, MOVABLE, work_items
@@ -115,12 +115,12 @@ def count_from(
 
 def counts(connection: Connection, reading: Reading) -> tuple[dict[ReadingClass, int], int]:
     """Return how many open lines each effective class has, and how many the cap has raised."""
-    raised = _raised(reading)
-    overdue = sum(_count(connection, one, ()) for one in raised)
     by_class = {
-        effective: sum(_count(connection, one, ()) for one in _streams(effective, reading))
+        effective: sum(_count(connection, one, ()) for one in _own(effective, reading))
         for effective in ReadingClass
     }
+    overdue = sum(_count(connection, one, ()) for one in _raised(reading))
+    by_class[_RAISED_TO] += overdue
     return by_class, overdue
 
 
@@ -144,15 +144,20 @@ def overdue_items(connection: Connection, reading: Reading, limit: int) -> Seque
 
 def _streams(effective: ReadingClass, reading: Reading) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions of the streams that make up an effective class."""
-    if effective <= _RAISED_TO:
-        yield and_(text(MOVABLE), work_items.c.reading_class == effective)
-        yield and_(text(FIXED), work_items.c.reading_class == effective)
-        if effective is _RAISED_TO:
-            yield from _raised(reading)
-        return
-    own = work_items.c.reading_class == effective
-    yield and_(text(MOVABLE), own, work_items.c.arrived_at > reading.horizon)
-    yield and_(text(FIXED), own, ~_claimed_overdue(reading))
+    yield from _own(effective, reading)
+    if effective is _RAISED_TO:
+        yield from _raised(reading)
+
+
+def _own(reading_class: ReadingClass, reading: Reading) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of what stands in its own class."""
+    own = work_items.c.reading_class == reading_class
+    if reading_class <= _RAISED_TO:
+        yield and_(text(MOVABLE), own)
+        yield and_(text(FIXED), own)
+    else:
+        yield and_(text(MOVABLE), own, work_items.c.arrived_at > reading.horizon)
+        yield and_(text(FIXED), own, ~_claimed_overdue(reading))
 
 
 def _raised(reading: Reading) -> Iterator[ColumnElement[bool]]:
@@ -169,9 +174,7 @@ def _claimed_overdue(reading: Reading) -> ColumnElement[bool]:
         work_items.c.arrived_at, Double
     )
     overdue = waited > reading.cap_seconds - _HALF_A_MICROSECOND
-    return and_(
-        work_items.c.held_by == "", work_items.c.claimed_at.is_not(None), func.coalesce(overdue, 0)
-    )
+    return and_(work_items.c.held_by == "", func.coalesce(overdue, false()))
 
 
 def _stream(

@@ -61,9 +61,10 @@ class Clocks:
 def event_lanes(
     settings: Settings, store: Store, stop: threading.Event
 ) -> list[EventLane | NewItems]:
-    """Return the loops that tell subscribers; each wants a thread of its own."""
-    if not settings.peers:
-        return []
+    """Return the loops that tell subscribers; each wants a thread of its own.
+
+    Who listens over a WebSocket is told by the web role; new items are judged here for all.
+    """
     service = StepService(store, settings)
     told = service.tell_of_restart()
     log.info("event reports begin", action="events_begin", count=told)

@@ -42,17 +42,18 @@ from triage.worklist.ups import date_time, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from pydicom.tag import BaseTag
 
     from triage.settings import Settings
-    from triage.store import StepLine, StepRecord, Store
+    from triage.store import Selection, StepLine, StepRecord, Store
     from triage.ups.machine import Transition
     from triage.ups.reports import EventReport
 
 # How often a change is looked at anew because another one came between.
 _TRIES: Final = 20
-_LINES_AT_ONCE: Final = 200
+_LINES_AT_ONCE: Final = 100
 _LONGEST_ATTRIBUTES: Final = 1_000_000  # characters of JSON that readers may leave with one item
 _DISCONTINUED: Final = ("110513", "DCM", "Discontinued for unspecified reason")  # CID 9300
 _GIVEN_ON_CANCEL: Final = (
@@ -162,13 +163,17 @@ class StepService:
         wanted = tuple(tags)
         return Answer(statuses.SUCCESS, select(item, wanted) if wanted else item, "", work_item_uid)
 
-    def search(self, query: Dataset, *, limit: int | None = None, offset: int = 0) -> Found:
+    def search(
+        self, query: Dataset, *, limit: int | None = None, offset: int = 0, whole: bool = False
+    ) -> Found:
         """Look for work items (C-FIND, CC.2.8; GET /workitems).
 
         Args:
             query: Matching and return keys. No key at all asks for everything.
             limit: At most so many; None for all.
             offset: So many matches are left out first.
+            whole: Answer with all attributes, not only with those that the query names; still
+                without Input Information unless it names that.
 
         Raises:
             PermanentError: The query cannot be understood; raised at once or, of a value that
@@ -182,7 +187,8 @@ class StepService:
         status = statuses.PENDING_WITH_UNSUPPORTED_KEYS if unsupported else statuses.PENDING
         every = _chained(first, items)
         stop = None if limit is None else offset + limit
-        return Found(status, (answer(query, item) for item in islice(every, offset, stop)))
+        some = islice(every, offset, stop)
+        return Found(status, some if whole else (answer(query, item) for item in some))
 
     def update(
         self, work_item_uid: str, modifications: Dataset, transaction_uid: str, by: str
@@ -228,8 +234,11 @@ class StepService:
             SUCCESS, ALREADY_CANCELED, ALREADY_COMPLETED, or UNKNOWN_WORK_ITEM,
             WRONG_TRANSACTION_UID, ALREADY_IN_PROGRESS, ONLY_CREATED_SCHEDULED,
             NOT_IN_PROGRESS, NO_LONGER_UPDATED, FINAL_STATE_UNMET (its comment names what is
-            missing), INVALID_ARGUMENT_VALUE for a state that is none.
+            missing), INVALID_ARGUMENT_VALUE for a state that is none, WRONG_ACTION for the
+            well-known UIDs.
         """
+        if work_item_uid in GLOBAL_UIDS:
+            return Answer(statuses.WRONG_ACTION, work_item_uid=work_item_uid)
         try:
             target = StepState(state)
         except ValueError:
@@ -292,8 +301,10 @@ class StepService:
 
         Returns:
             SUCCESS, ALREADY_CANCELED, or UNKNOWN_WORK_ITEM, COMPLETED_ALREADY,
-            PERFORMER_UNREACHABLE.
+            PERFORMER_UNREACHABLE, WRONG_ACTION for the well-known UIDs.
         """
+        if work_item_uid in GLOBAL_UIDS:
+            return Answer(statuses.WRONG_ACTION, work_item_uid=work_item_uid)
         asked = cancel_requested(by, information)
         for _ in range(_TRIES):
             line = self._line(work_item_uid)
@@ -450,13 +461,25 @@ class StepService:
         """Yield the items that match a query, as they stand when it is their turn."""
         show = self._whole if "InputInformationSequence" in query else self._plain
         now = self._store.clock()
-        uids = self._store.search_uids(selection_of(query, self._label), now, self._cap_seconds)
-        for start in range(0, len(uids), _LINES_AT_ONCE):
-            some = uids[start : start + _LINES_AT_ONCE]
+        uids = self._selected(selection_of(query, self._label), now)
+        while some := list(islice(uids, _LINES_AT_ONCE)):
             for line in self._store.step_lines(some, now, self._cap_seconds):
                 item = show(line)
                 if matches(query, item):
                     yield item
+
+    def _selected(self, selection: Selection, now: datetime) -> Iterator[str]:
+        """Yield the items that the database finds: the first of them at once, then the rest.
+
+        An item that moves up meanwhile comes late, but it comes: the rest is all that there
+        is, without what has been seen.
+        """
+        first = self._store.search_uids(selection, now, self._cap_seconds, limit=_LINES_AT_ONCE)
+        yield from first
+        if len(first) == _LINES_AT_ONCE:
+            seen = set(first)
+            every = self._store.search_uids(selection, now, self._cap_seconds)
+            yield from (uid for uid in every if uid not in seen)
 
     def _line(self, work_item_uid: str) -> StepLine | None:
         found = self._store.step_lines([work_item_uid], self._store.clock(), self._cap_seconds)

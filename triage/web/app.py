@@ -16,7 +16,10 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import access, api, feedback, films, health, operating, pages, reading
+from triage.ups.service import StepService
+from triage.web import access, api, dicomweb, feedback, films, health, operating, pages, reading
+from triage.web.dicomweb.notifications import Channels
+from triage.web.dicomweb.routes import ROUTES as DICOMWEB_ROUTES
 from triage.web.events import ChangeFeed
 from triage.web.listing import pages as listing
 from triage.web.listing.readings import ListReadings
@@ -65,6 +68,7 @@ _ROUTES = (
     Route("/health/live", health.live),
     Route("/health/ready", health.ready),
     Route("/metrics", health.metrics),
+    *DICOMWEB_ROUTES,
 )
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -78,6 +82,8 @@ _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+# Whoever asks here wants JSON, also of what is wrong.
+_FOR_MACHINES = ("/api/", f"{dicomweb.PREFIX}/")
 # What Starlette says of its own accord, as a sentence for a person.
 _SENTENCES: Mapping[str, str] = {
     "Not Found": say("error.nothing-here"),
@@ -122,7 +128,9 @@ def create_app(
     app.state.readings = ListReadings(site)
     app.state.gate = gate
     app.state.views = films.Views(settings)
-    app.state.registry = health.make_registry(site)
+    app.state.steps = StepService(store, settings)
+    app.state.channels = Channels()
+    app.state.registry = health.make_registry(site, app.state.channels.__len__)
     return app
 
 
@@ -185,7 +193,7 @@ def _plain(
 ) -> Response:
     sentence = sentence[:1].upper() + sentence[1:]
     asked = request.headers.get("accept", "")
-    if request.url.path.startswith("/api/") or asked.startswith("application/json"):
+    if request.url.path.startswith(_FOR_MACHINES) or asked.startswith("application/json"):
         return JSONResponse({"error": sentence}, status, headers)
     key = f"error.title.{status}"
     title = say(key if key in STRINGS else "error.title")

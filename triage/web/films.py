@@ -16,7 +16,9 @@ from triage.errors import PixelError
 from triage.values import ImageState
 from triage.vision.decode import DecodeLimits, read_film
 from triage.vision.thumbnail import picture_size, write_view
+from triage.web.pictures import picture
 from triage.web.site import site_of
+from triage.web.strings import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +107,7 @@ async def view(request: Request) -> Response:
     """A film at up to 1,024 pixels."""
     film = await run_in_threadpool(_film, request)
     if film.image.state is not ImageState.ANALYSED:
-        raise HTTPException(404, "This film has not been decoded.")
+        raise HTTPException(404, say("error.not-decoded"))
     views: Views = request.app.state.views
     return FileResponse(await views.path(film.image), media_type="image/png")
 
@@ -114,39 +116,26 @@ async def saliency(request: Request) -> Response:
     """Where the networks looked for the finding that raised a film, to lay over its picture."""
     film = await run_in_threadpool(_film, request)
     name = film.drawn.saliency if film.drawn else ""
-    return picture_response(site_of(request).settings.state_folder, name)
+    return picture(site_of(request), name, say("error.no-saliency"))
 
 
 async def landmarks(request: Request) -> Response:
     """The landmarks of a film in pixels of its view, and what raised it."""
     film = await run_in_threadpool(_film, request)
     if film.drawn is None:
-        raise HTTPException(404, "No landmarks are kept of this film.")
+        raise HTTPException(404, say("error.no-landmarks"))
     return JSONResponse(_told(film.drawn))
-
-
-def picture_response(state_folder: Path, name: str) -> Response:
-    """Answer with a picture of the thumbnails' folder, and with nothing from anywhere else.
-
-    Raises:
-        HTTPException: 404, there is none.
-    """
-    folder = (state_folder / "thumbnails").resolve()
-    path = (state_folder / name).resolve()
-    if not name or not path.is_relative_to(folder) or not path.is_file():
-        raise HTTPException(404, "There is no picture.")
-    return FileResponse(path, media_type="image/png")
 
 
 def _film(request: Request) -> _Film:
     site = site_of(request)
-    entry = site.store.worklist_entry(request.path_params["work_item_uid"])
-    if entry is None:
-        raise HTTPException(404, "This study is not on the list.")
-    record = site.record(entry)
+    row = site.row(request.path_params["work_item_uid"])
+    if row is None:
+        raise HTTPException(404, say("error.not-listed"))
+    record = site.record(row.entry)
     number: int = request.path_params["number"]
     if number >= len(record.instances):
-        raise HTTPException(404, "This study has no such film.")
+        raise HTTPException(404, say("error.no-film"))
     image = record.instances[number]
     drawn = site.store.study_film_views(record.entry.study_instance_uid)
     return _Film(image, drawn.get((image.sop_instance_uid, image.version)))

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from triage.web.events import MAXIMUM_STREAMS, stream
-from triage.web.films import picture_response
+from triage.web.pictures import picture
 from triage.web.render import render, whole_page
 from triage.web.site import site_of
 from triage.web.strings import say
@@ -113,4 +113,4 @@ def _thumbnail(request: Request) -> Response:
     else:
         images = site.record(entry).instances
         name = dict(enumerate(image.thumbnail for image in images)).get(number, "")
-    return picture_response(site.settings.state_folder, name)
+    return picture(site, name, say("error.no-thumbnail"))

@@ -16,6 +16,7 @@ from triage.presence import last_signs
 from triage.store import Store, utc_now
 from triage.web.algorithm import read_algorithm
 from triage.web.app import create_app
+from triage.web.dicomweb.channel import LARGEST_FRAME_BYTES, PING_SECONDS
 from triage.web.tls import page_context
 
 if TYPE_CHECKING:
@@ -69,16 +70,17 @@ def run(
             settings,
             clock,
             algorithm=read(settings.worker.bundle),
-            silent_roles=functools.partial(silent_roles, settings.state_folder),
+            silent_roles=functools.partial(silent_roles, settings),
         )
         _log.info("page is served", action="web_started", port=port)
         asyncio.run(_serve(app, page_context(settings.web), listening, stop, alive, ready))
     _log.info("page is closed", action="web_stopped", port=port)
 
 
-def silent_roles(state_folder: Path) -> tuple[str, ...]:
+def silent_roles(settings: Settings) -> tuple[str, ...]:
     """Return the roles that have given no sign of life lately."""
-    return tuple(sign.role for sign in last_signs(state_folder, _WATCHED_ROLES) if sign.silent)
+    watched = (*_WATCHED_ROLES, "hl7") if settings.hl7.port else _WATCHED_ROLES
+    return tuple(sign.role for sign in last_signs(settings.state_folder, watched) if sign.silent)
 
 
 def listen(address: str, port: int) -> socket.socket:
@@ -142,7 +144,12 @@ def _config(app: Starlette, certificate: ssl.SSLContext | None) -> uvicorn.Confi
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
-        ws="none",
+        # Event reports of the reading list go out so; see triage.web.dicomweb.channel.
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
     )
     config.load()
     config.ssl = certificate  # uvicorn makes one of its own only from the names of files

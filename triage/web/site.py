@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection, Request
 
     from triage.settings import Settings
     from triage.store import Store
@@ -130,7 +130,7 @@ class Place:
     total: int
 
 
-def site_of(request: Request) -> Site:
-    """Return the site that a request belongs to."""
-    site: Site = request.app.state.site
+def site_of(connection: HTTPConnection) -> Site:
+    """Return the site that a request or a WebSocket belongs to."""
+    site: Site = connection.app.state.site
     return site

@@ -342,6 +342,11 @@ _REFUSALS = {
         "The service met a fault of its own; it is in the log. Read from the PACS meanwhile."
     ),
     "error.not-listed": "This study is not on the list.",
+    "error.no-thumbnail": "There is no thumbnail.",
+    "error.no-film": "This study has no such film.",
+    "error.not-decoded": "This film has not been decoded.",
+    "error.no-landmarks": "No landmarks are kept of this film.",
+    "error.no-saliency": "It is not kept where the networks looked.",
     "error.question": "The page asked for something that it cannot have; reload it.",
     "error.streams": "Too many pages are open; close some.",
 }

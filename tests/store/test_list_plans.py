@@ -1,0 +1,144 @@
+"""No window, count, position or search reads the list from end to end: the plans say so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from tests.worklist.lists import NOW, Line, fill
+from triage.store import Position, Selection, Store
+from triage.uids import work_item_uid
+from triage.values import ReadingClass, StepState
+
+CAP = 3600.0
+CLASSES = (ReadingClass.ROUTINE, ReadingClass.LIKELY_NORMAL, ReadingClass.SUSPECTED_ABNORMAL)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Return a store with some lines of every kind."""
+    with Store.open(tmp_path_factory.mktemp("plans") / "state", lambda: NOW) as opened:
+        fill(
+            opened,
+            [
+                Line(
+                    number,
+                    CLASSES[number % 3],
+                    30.0 * number,
+                    claimed_after_seconds=1.0 if number % 7 == 0 else None,
+                    held=number % 11 == 0,
+                    ended=number % 13 == 0,
+                    patient_id=f"P{number}",
+                    patient_name=f"Doe{number}^Jane",
+                    accession_number=f"A{number}",
+                )
+                for number in range(1, 300)
+            ],
+        )
+        yield opened
+
+
+@pytest.fixture
+def plans(store):
+    """Return a function that runs a verb and returns the query plans of its statements."""
+
+    def plan_of(verb):
+        said = []
+
+        def note(connection, cursor, statement, parameters, *_):
+            if statement.startswith("SELECT"):
+                cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                said.extend(row[3] for row in cursor.fetchall())
+
+        event.listen(store._engine, "before_cursor_execute", note)
+        try:
+            verb()
+        finally:
+            event.remove(store._engine, "before_cursor_execute", note)
+        assert said
+        return said
+
+    return plan_of
+
+
+def scans(said):
+    """Return the steps that go through a whole table or index, or sort what they have found.
+
+    Ended items are walked in the order of their own index as far as the limit goes.
+    """
+    return [
+        step
+        for step in said
+        if (step.startswith("SCAN") and not step.endswith("USING INDEX work_items_ended"))
+        or "TEMP B-TREE" in step
+    ]
+
+
+MIDDLE = Position(ReadingClass.ROUTINE, NOW - timedelta(seconds=900), "2.25.5")
+ITEM = work_item_uid("1.2.20")
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda store: store.reading_window(NOW, CAP, limit=50),
+        lambda store: store.reading_window(NOW, CAP, limit=50, after=MIDDLE),
+        lambda store: store.reading_window(
+            NOW, CAP, limit=50, chosen=Selection(classes=(ReadingClass.LIKELY_NORMAL,))
+        ),
+        lambda store: store.reading_window(
+            NOW,
+            CAP,
+            limit=50,
+            chosen=Selection(step_states=(StepState.IN_PROGRESS,), keep_urgent=True),
+        ),
+        lambda store: store.ranked_entry(ITEM, NOW, CAP),
+        lambda store: store.neighbours(store.ranked_entry(ITEM, NOW, CAP), NOW, CAP),
+        lambda store: store.search(Selection(), NOW, CAP, limit=50),
+        lambda store: store.search(Selection(), NOW, CAP, limit=50, offset=270),
+        lambda store: store.search(Selection(patient_ids=("P20",)), NOW, CAP, limit=50),
+        lambda store: store.search(Selection(patient_ids=("P20*",)), NOW, CAP, limit=50),
+        lambda store: store.search(Selection(accession_numbers=("A20",)), NOW, CAP, limit=50),
+        lambda store: store.search(Selection(patient_names=("DOE2*",)), NOW, CAP, limit=50),
+        lambda store: store.search(Selection(study_instance_uids=("1.2.20",)), NOW, CAP, limit=50),
+        lambda store: store.search(Selection(work_item_uids=(ITEM,)), NOW, CAP, limit=50),
+        lambda store: store.note_overdue(NOW, CAP),
+        lambda store: store.changes_since(5),
+        lambda store: store.step(ITEM),
+    ],
+)
+def test_no_verb_of_the_list_scans_or_sorts_a_table(store, plans, verb):
+    assert scans(plans(lambda: verb(store))) == []
+
+
+def test_the_search_indexes_are_the_ones_that_are_used(store, plans):
+    for selection, index in (
+        (Selection(patient_ids=("P20*",)), "work_items_by_patient"),
+        (Selection(patient_names=("DOE2*",)), "work_items_by_name"),
+        (Selection(accession_numbers=("A20",)), "work_items_by_accession"),
+        (Selection(study_instance_uids=("1.2.20",)), "work_items_by_study"),
+    ):
+        said = plans(lambda chosen=selection: store.search(chosen, NOW, CAP, limit=9))
+        assert any(index in step for step in said), said
+
+
+def test_a_change_of_one_line_writes_its_own_row_only(store):
+    """Re-ordering is incremental: the cap and the positions are computed, not written."""
+    written = []
+
+    def note(connection, cursor, statement, parameters, context, executemany):
+        if not statement.startswith(("SELECT", "BEGIN")):
+            written.append((statement.split()[:3], executemany))
+
+    event.listen(store._engine, "before_cursor_execute", note)
+    try:
+        version = store.worklist_entry(ITEM).version
+        assert store.hold_priority(ITEM, ReadingClass.URGENT_ORDER, "Dr Who", version)
+    finally:
+        event.remove(store._engine, "before_cursor_execute", note)
+    assert written == [
+        (["UPDATE", "work_items", "SET"], False),
+        (["INSERT", "INTO", "priority_changes"], False),
+    ]
