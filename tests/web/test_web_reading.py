@@ -62,7 +62,9 @@ def test_a_filter_leaves_out_what_does_not_match_and_never_an_urgent_order(
     expect(row_of(page, morning, studies["stat"])).to_contain_text("outside the filter")
     expect(page.locator("#filtered")).to_contain_text("2 of 4 studies are shown. 1 urgent order")
     expect(row_of(page, morning, studies["normal"]).locator(".c-position")).to_have_text("4")
-    expect(page.get_by_role("button", name="Normal 1")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Normal 1", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
     page.keyboard.press("x")
     expect(page.locator(ROWS)).to_have_count(4)
     expect(page.locator("#filtered")).to_be_hidden()

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 import triage.web
-from triage.values import DeliveryState, ImageState, Mode, ReadingClass, ReceiverState, StepState, StudyState
+from triage.values import (
+    DeliveryState,
+    ImageState,
+    Mode,
+    ReadingClass,
+    ReceiverState,
+    StepState,
+    StudyState,
+)
 from triage.web.listing.asking import Sort
 from triage.web.strings import STRINGS, say, strings_for_scripts
 
