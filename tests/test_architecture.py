@@ -54,6 +54,7 @@ LEVELS = {
     "loops": {
         "triage.clock",
         "triage.delivery",
+        "triage.hl7.desk",
         "triage.hl7.server",
         "triage.intake.adoption",
         "triage.intake.agreement",

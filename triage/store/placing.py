@@ -209,17 +209,32 @@ def place_all(
     moves = [move for row, placement in wanted if (move := _move(row, placement, cause, now))]
     if moves:
         connection.execute(_PLACE, [move.values for move in moves])
-    told = [move.line for move in moves if move.line is not None]
-    _write_lines(connection, told)
+    for move in moves:
+        if move.before is not move.after:
+            study = move.study_instance_uid
+            record_class(
+                connection, move.values["item"], study, move.before, move.after, move.cause, now
+            )
     return sum(move.to_another_class for move in moves)
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """What is written when a study gets another place: its row, and its line of the ledger."""
+    """What a placement changes.
 
+    Attributes:
+        values: For the row of the work item.
+        before: The class that the ledger told last.
+        after: The class that it is to tell.
+        cause: With the reason that stands in the ledger.
+        to_another_class: Whether the class before the cap changes.
+    """
+
+    study_instance_uid: str
     values: dict[str, Any]
-    line: dict[str, Any] | None
+    before: ReadingClass
+    after: ReadingClass
+    cause: Cause
     to_another_class: bool
 
 
@@ -246,14 +261,14 @@ def _move(
         "new_held_by": held_by,
         "now": now,
     }
-    before = shown_class(stands.reading_class, stands.capped_at, stands.held_by)
-    after = shown_class(target, stands.capped_at, held_by)
-    line = None
-    if before is not after:
-        told = cause if cause.reason else replace(cause, reason="; ".join(placement.reasons))
-        study = stands.study_instance_uid
-        line = _line(stands.work_item_uid, study, before, after, told, now)
-    return _Move(values, line, to_another_class=target is not stands.reading_class)
+    return _Move(
+        study_instance_uid=stands.study_instance_uid,
+        values=values,
+        before=shown_class(stands.reading_class, stands.capped_at, stands.held_by),
+        after=shown_class(target, stands.capped_at, held_by),
+        cause=cause if cause.reason else replace(cause, reason="; ".join(placement.reasons)),
+        to_another_class=target is not stands.reading_class,
+    )
 
 
 def record_class(
@@ -266,44 +281,7 @@ def record_class(
     now: datetime,
 ) -> None:
     """Write a line of the ledger, and what it asks of the receivers of priorities."""
-    line = _line(item, study_instance_uid, before, after, cause, now)
-    _write_lines(connection, [line])
-
-
-def _write_lines(connection: Connection, lines: list[dict[str, Any]]) -> None:
-    """Write lines of the ledger; at once where no receiver has to hear of each."""
-    if lines and not has_receivers(connection):
-        connection.execute(_INSERT_CHANGE, lines)
-        return
-    for line in lines:
-        inserted = connection.execute(_INSERT_CHANGE, line)
-        (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)
-        # What another system pushed is not ours to tell.
-        if connection.execute(_IS_OF_STUDY, line).first() is not None:
-            _enqueue_line(connection, change_id, line)
-
-
-def _enqueue_line(connection: Connection, change_id: int, line: dict[str, Any]) -> None:
-    enqueue_change(
-        connection,
-        change_id,
-        line["study_instance_uid"],
-        line["class_before"],
-        line["class_after"],
-        Cause(line["by"], line["reason"], line["bundle_digest"], line["threshold"]),
-        line["changed_at"],
-    )
-
-
-def _line(
-    item: str,
-    study_instance_uid: str,
-    before: ReadingClass | None,
-    after: ReadingClass,
-    cause: Cause,
-    now: datetime,
-) -> dict[str, Any]:
-    return {
+    line = {
         "work_item_uid": item,
         "study_instance_uid": study_instance_uid,
         "changed_at": now,
@@ -314,6 +292,11 @@ def _line(
         "bundle_digest": cause.bundle_digest,
         "threshold": cause.threshold,
     }
+    inserted = connection.execute(_INSERT_CHANGE, line)
+    # Most sites have no receiver; what another system pushed is not ours to tell.
+    if has_receivers(connection) and connection.execute(_IS_OF_STUDY, line).first() is not None:
+        (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)
+        enqueue_change(connection, change_id, study_instance_uid, before, after, cause, now)
 
 
 def record_step(
