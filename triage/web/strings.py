@@ -386,6 +386,7 @@ _SCRIPT = {
     "script.done.undo": "Taken back.",
     "script.done.claim": "Opened: nothing moves this study any more.",
     "script.done.release": "Released.",
+    "script.not-now": "That cannot be done with this study now.",
     "script.failed": "That did not reach the service: try again.",
 }
 STRINGS: Mapping[str, str] = MappingProxyType(
