@@ -16,6 +16,7 @@ LEVELS = {
         "triage",
         "triage.codes",
         "triage.errors",
+        "triage.hl7.values",
         "triage.owners",
         "triage.settings",
         "triage.uids",
@@ -32,6 +33,7 @@ LEVELS = {
     },
     "decisions": {
         "triage.decision",
+        "triage.hl7",
         "triage.intake.eligibility",
         "triage.report",
         "triage.ups",
@@ -43,6 +45,8 @@ LEVELS = {
         "triage.delivery.association",
         "triage.delivery.backoff",
         "triage.filing",
+        "triage.hl7.mllp",
+        "triage.modes",
         "triage.ups.dimse",
         "triage.ups.events",
         "triage.ups.service",
@@ -50,11 +54,14 @@ LEVELS = {
     "loops": {
         "triage.clock",
         "triage.delivery",
+        "triage.hl7.desk",
+        "triage.hl7.server",
         "triage.intake.adoption",
         "triage.intake.agreement",
         "triage.intake.group_commit",
         "triage.intake.listener",
         "triage.intake.storing",
+        "triage.receivers",
         "triage.vision.worker",
         "triage.web",
     },
@@ -79,6 +86,7 @@ EFFECTS = {
 # Each outside library is spoken to in one room.
 ONLY_IN = {
     "apscheduler": {"triage.clock"},
+    "hl7": {"triage.hl7"},
     "sqlalchemy": {"triage.store"},
     "sqlite3": {"triage.store"},
     "starlette": {"triage.web"},

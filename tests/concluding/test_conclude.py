@@ -133,6 +133,20 @@ def test_a_complete_study_gets_one_decision_one_report_and_a_delivery_each(site)
     assert report.PatientName == "Roe^Jane"
 
 
+def test_the_ledger_tells_by_which_threshold_of_which_bundle_a_study_was_raised(site):
+    site.receive()
+    site.analyse(99.0)
+    site.rest()
+    site.conclude()
+    change = site.store.study(STUDY).priority_changes[-1]
+    (decided,) = site.store.study(STUDY).decisions
+    flags = {one.finding: one.flag for one in site.bundle.operating_points}
+    told = dict(bound.split("=") for bound in change.threshold.split(", "))
+    assert change.by == "ai"
+    assert change.bundle_digest == site.bundle.identity.digest
+    assert told == {name: f"{flags[name]:.6g}" for name in decided.decision.flagged}
+
+
 def test_a_certified_normal_study_is_lowered_only_when_every_finding_is_certified(site):
     site.receive()
     site.analyse(-99.0)

@@ -64,8 +64,16 @@ def plans(store):
 
 
 def scans(said):
-    """Return the steps that go through a whole table or index, or sort what they have found."""
-    return [step for step in said if step.startswith("SCAN") or "TEMP B-TREE" in step]
+    """Return the steps that go through a whole table or index, or sort what they have found.
+
+    Ended items are walked in the order of their own index as far as the limit goes.
+    """
+    return [
+        step
+        for step in said
+        if (step.startswith("SCAN") and not step.endswith("USING INDEX work_items_ended"))
+        or "TEMP B-TREE" in step
+    ]
 
 
 MIDDLE = Position(ReadingClass.ROUTINE, NOW - timedelta(seconds=900), "2.25.5")

@@ -303,6 +303,16 @@ def test_a_study_that_a_pushed_item_names_can_still_come(store):
     assert entry_of(store, "2.25.5").reading_class is ReadingClass.ROUTINE
 
 
+def test_an_item_pushed_under_the_uid_of_a_study_to_come_keeps_no_study_from_being_stored(store):
+    store.create_step(pushed(ITEM))
+    assert record(store).kind == "new"
+    entry = store.study("1.2.1").entry
+    assert entry.work_item_uid != ITEM
+    decide(store)
+    assert store.study("1.2.1").entry.reading_class is ReadingClass.LIKELY_NORMAL
+    assert entry_of(store).reading_class is ReadingClass.ROUTINE
+
+
 def test_the_ledger_names_the_bundle_and_the_threshold_of_a_result(store):
     record(store)
     decide(store, Outcome.ABNORMAL)

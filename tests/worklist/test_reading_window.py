@@ -17,6 +17,12 @@ from triage.worklist.order import rank
 CAP = 3600.0
 
 
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch):
+    """Let the whole order come in pages of a few lines."""
+    monkeypatch.setattr("triage.store.reading_list._PAGE", 4)
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """Return one store for all lists of this file: `fill` empties it."""
@@ -71,6 +77,7 @@ def test_the_window_is_the_reading_order(store, lines):
     found = window(store)
     assert found.entries == ranked
     assert pages(store, 4) == ranked
+    assert tuple(store.reading_order(NOW, CAP)) == ranked
     assert found.total == len(ranked)
     assert found.counts == {
         one: sum(each.effective_class is one for each in ranked) for one in ReadingClass

@@ -12,7 +12,7 @@ from triage.store.ups_records import ClaimedEvent
 from triage.store.ups_schema import DEAD, PENDING, SENDING, event_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from triage.store.ups_records import Channel
@@ -78,6 +78,20 @@ class EventVerbs(Database):
         held = and_(event_reports.c.event_id == event_id, event_reports.c.lease_owner == owner)
         with self.writing() as connection:
             return connection.execute(delete(event_reports).where(held)).rowcount == 1
+
+    def events_delivered(self, event_ids: Sequence[int], owner: str) -> None:
+        """Forget several events that their receiver has acknowledged, but for lost leases."""
+        held = and_(event_reports.c.event_id.in_(event_ids), event_reports.c.lease_owner == owner)
+        with self.writing() as connection:
+            connection.execute(delete(event_reports).where(held))
+
+    def events_released(self, event_ids: Sequence[int], owner: str) -> None:
+        """Hand back events that were not told to the end: due again at once, no try counted."""
+        held = and_(event_reports.c.event_id.in_(event_ids), event_reports.c.lease_owner == owner)
+        values: dict[str, Any] = {"state": PENDING, "next_attempt_at": self.clock(), **_UNHELD}
+        values |= {"attempts": event_reports.c.attempts - 1}
+        with self.writing() as connection:
+            connection.execute(update(event_reports).where(held).values(**values))
 
     def event_failed(
         self,

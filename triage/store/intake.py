@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import String, and_, bindparam, case, insert, select, update
 
 from triage.store.database import Database
+from triage.store.hl7 import apply_waiting_orders
 from triage.store.placing import (
     BY_ARRIVAL,
     BY_ORDER,
@@ -290,8 +291,15 @@ def _grow_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
     }
     connection.execute(_GROW, values)
     announce_readiness(connection, uid, study.state, values["new_state"], now)
-    _complete_search(connection, facts, study, now)
+    named_anew = _complete_search(connection, facts, study, now)
     _neutralise(connection, uid, study.reading_class, order, now)
+    if named_anew:
+        apply_waiting_orders(connection, uid, now)
+    if order.urgent and not facts.order_priority.urgent:
+        # The order said so over HL7: its later images come first too.
+        own = instances.c.study_instance_uid == uid
+        waiting = and_(own, instances.c.state == ImageState.QUEUED)
+        connection.execute(update(instances).where(waiting).values(urgent=True))
 
 
 def _complete_search(
@@ -299,17 +307,22 @@ def _complete_search(
     facts: HeaderFacts,
     known: Any,  # noqa: ANN401 - a row of _STUDY
     now: datetime,
-) -> None:
-    """Let the work item be found by what its study is now shown with."""
+) -> bool:
+    """Let the work item be found by what its study is now shown with.
+
+    Returns:
+        Whether that is something else than before.
+    """
     found = {
         name: getattr(facts, name) or getattr(known, name)
         for name in ("patient_id", "patient_name", "accession_number")
     }
     if all(found[name] == getattr(known, name) for name in found):
-        return
+        return False
     columns = {**found, **name_columns(found["patient_name"])}
     values = {f"new_{name}": value for name, value in columns.items()}
     connection.execute(_RENAME, {"study": facts.study_instance_uid, "now": now, **values})
+    return True
 
 
 def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> None:
@@ -327,6 +340,7 @@ def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
     )
     create_work_item(connection, facts, now)
     welcome_study(connection, work_item_uid(facts.study_instance_uid), now)
+    apply_waiting_orders(connection, facts.study_instance_uid, now)
 
 
 def _neutralise(

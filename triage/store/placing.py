@@ -6,11 +6,12 @@ What a person has opened, or whose priority a person has set, no result and no b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import bindparam, insert, select, update
 
 from triage.store.names import name_keys
+from triage.store.receiver_queue import enqueue_change, has_receivers
 from triage.store.records import Placement
 from triage.store.schema import priority_changes, step_changes, work_items
 from triage.uids import derived_uid, work_item_uid
@@ -59,6 +60,10 @@ class Cause:
 # than SQLite to carry it out.
 _INSERT_ITEM = insert(work_items)
 _INSERT_CHANGE = insert(priority_changes)
+_IS_OF_STUDY = select(work_items.c.work_item_uid).where(
+    work_items.c.work_item_uid == bindparam("work_item_uid"),
+    work_items.c.study_instance_uid == bindparam("study_instance_uid"),
+)
 _INSERT_STEP_CHANGE = insert(step_changes)
 _IS_TAKEN = select(work_items.c.work_item_uid).where(
     work_items.c.work_item_uid == bindparam("item")
@@ -204,18 +209,32 @@ def place_all(
     moves = [move for row, placement in wanted if (move := _move(row, placement, cause, now))]
     if moves:
         connection.execute(_PLACE, [move.values for move in moves])
-    told = [move.line for move in moves if move.line is not None]
-    if told:
-        connection.execute(_INSERT_CHANGE, told)
+    for move in moves:
+        if move.before is not move.after:
+            study = move.study_instance_uid
+            record_class(
+                connection, move.values["item"], study, move.before, move.after, move.cause, now
+            )
     return sum(move.to_another_class for move in moves)
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """What is written when a study gets another place: its row, and its line of the ledger."""
+    """What a placement changes.
 
+    Attributes:
+        values: For the row of the work item.
+        before: The class that the ledger told last.
+        after: The class that it is to tell.
+        cause: With the reason that stands in the ledger.
+        to_another_class: Whether the class before the cap changes.
+    """
+
+    study_instance_uid: str
     values: dict[str, Any]
-    line: dict[str, Any] | None
+    before: ReadingClass
+    after: ReadingClass
+    cause: Cause
     to_another_class: bool
 
 
@@ -242,14 +261,14 @@ def _move(
         "new_held_by": held_by,
         "now": now,
     }
-    before = shown_class(stands.reading_class, stands.capped_at, stands.held_by)
-    after = shown_class(target, stands.capped_at, held_by)
-    line = None
-    if before is not after:
-        told = cause if cause.reason else replace(cause, reason="; ".join(placement.reasons))
-        study = stands.study_instance_uid
-        line = _line(stands.work_item_uid, study, before, after, told, now)
-    return _Move(values, line, to_another_class=target is not stands.reading_class)
+    return _Move(
+        study_instance_uid=stands.study_instance_uid,
+        values=values,
+        before=shown_class(stands.reading_class, stands.capped_at, stands.held_by),
+        after=shown_class(target, stands.capped_at, held_by),
+        cause=cause if cause.reason else replace(cause, reason="; ".join(placement.reasons)),
+        to_another_class=target is not stands.reading_class,
+    )
 
 
 def record_class(
@@ -261,20 +280,8 @@ def record_class(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Write a line of the ledger."""
-    line = _line(item, study_instance_uid, before, after, cause, now)
-    connection.execute(_INSERT_CHANGE, line)
-
-
-def _line(
-    item: str,
-    study_instance_uid: str,
-    before: ReadingClass | None,
-    after: ReadingClass,
-    cause: Cause,
-    now: datetime,
-) -> dict[str, Any]:
-    return {
+    """Write a line of the ledger, and what it asks of the receivers of priorities."""
+    line = {
         "work_item_uid": item,
         "study_instance_uid": study_instance_uid,
         "changed_at": now,
@@ -285,6 +292,11 @@ def _line(
         "bundle_digest": cause.bundle_digest,
         "threshold": cause.threshold,
     }
+    inserted = connection.execute(_INSERT_CHANGE, line)
+    # Most sites have no receiver; what another system pushed is not ours to tell.
+    if has_receivers(connection) and connection.execute(_IS_OF_STUDY, line).first() is not None:
+        (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)
+        enqueue_change(connection, change_id, study_instance_uid, before, after, cause, now)
 
 
 def record_step(

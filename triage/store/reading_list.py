@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Up to so many matches of an index are sorted in memory; of more, the order itself is walked.
 _FEW = 2_000
 _PAGE = 500
+# Up to so many positions are counted one by one: each takes some ten statements.
+_COUNTED = 20
 _NO_LIMIT = 2**31 - 1
 
 
@@ -251,11 +253,19 @@ def _ended(connection: Connection, chosen: Selection, limit: int) -> list[str]:
 def _numbers(
     connection: Connection, reading: Reading, places: list[Position], *, whole: bool
 ) -> Sequence[int]:
-    """Return the positions of lines on the whole list, by counting from each to the next."""
+    """Return the positions of lines on the whole list.
+
+    A few are found by counting from each to the next; many, by walking the order to the last.
+    """
     if not places:
         return ()
     first = 1 + count_from(connection, reading, None, places[0])
     if whole:
         return range(first, first + len(places))
-    steps = (count_from(connection, reading, one, other) for one, other in pairwise(places))
-    return list(accumulate(steps, initial=first))
+    if len(places) <= _COUNTED:
+        steps = [count_from(connection, reading, one, other) for one, other in pairwise(places)]
+        return list(accumulate(steps, initial=first))
+    last = 1 + count_from(connection, reading, None, places[-1])
+    walked = keys_after(connection, reading, None, last, _wanted(EVERYTHING))
+    numbers = {place.work_item_uid: number for number, place in enumerate(walked, start=1)}
+    return [numbers[place.work_item_uid] for place in places]

@@ -104,6 +104,17 @@ def announce_readiness(
         announce(connection, item.work_item_uid, [report], now)
 
 
+def announce_end(
+    connection: Connection,
+    work_item_uid: str,
+    state: StepState,
+    study: StudyState,
+    now: datetime,
+) -> None:
+    """Let the subscribers of a study's item be told that its step has ended."""
+    announce(connection, work_item_uid, [_state_report(state, readiness_of(study))], now)
+
+
 def subscribe_one(
     connection: Connection,
     work_item_uid: str,

@@ -63,8 +63,7 @@ def event_lanes(
 ) -> list[EventLane | NewItems]:
     """Return the loops that tell subscribers; each wants a thread of its own.
 
-    Those who listen over a WebSocket are told by the page; what a filter of theirs says of new
-    items is found out here all the same.
+    Who listens over a WebSocket is told by the web role; new items are judged here for all.
     """
     service = StepService(store, settings)
     told = service.tell_of_restart()

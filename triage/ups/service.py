@@ -165,13 +165,17 @@ class StepService:
         wanted = tuple(tags)
         return Answer(statuses.SUCCESS, select(item, wanted) if wanted else item, "", work_item_uid)
 
-    def search(self, query: Dataset, *, limit: int | None = None, offset: int = 0) -> Found:
+    def search(
+        self, query: Dataset, *, limit: int | None = None, offset: int = 0, whole: bool = False
+    ) -> Found:
         """Look for work items (C-FIND, CC.2.8; GET /workitems).
 
         Args:
             query: Matching and return keys. No key at all asks for everything.
             limit: At most so many; None for all.
             offset: So many matches are left out first.
+            whole: Answer with all attributes, not only with those that the query names; still
+                without Input Information unless it names that.
 
         Raises:
             PermanentError: The query cannot be understood; raised at once or, of a value that
@@ -185,7 +189,8 @@ class StepService:
         status = statuses.PENDING_WITH_UNSUPPORTED_KEYS if unsupported else statuses.PENDING
         every = _chained(first, items)
         stop = None if limit is None else offset + limit
-        return Found(status, (answer(query, item) for item in islice(every, offset, stop)))
+        some = islice(every, offset, stop)
+        return Found(status, some if whole else (answer(query, item) for item in some))
 
     def update(
         self, work_item_uid: str, modifications: Dataset, transaction_uid: str, by: str
@@ -253,6 +258,36 @@ class StepService:
             answered = self._move(line, transition.state, transaction_uid, by)
             if answered is not None:
                 return answered
+        return _crowded(work_item_uid)
+
+    def give_back(self, work_item_uid: str, by: str) -> Answer:
+        """Take a claim back, so that others can read the study; for our own page alone.
+
+        DICOM knows no way back from IN PROGRESS: a reading workstation completes or cancels.
+        On the page a reader opens a study by mistake, or is called away, and a study that stays
+        claimed for ever would be read by nobody. Subscribers are told of the state.
+
+        Args:
+            work_item_uid: Its SOP Instance UID.
+            by: The reader, who must be the one that claimed it.
+
+        Returns:
+            SUCCESS, UNKNOWN_WORK_ITEM, NOT_IN_PROGRESS, or WRONG_TRANSACTION_UID for the claim
+            of somebody else.
+        """
+        for _ in range(_TRIES):
+            line = self._line(work_item_uid)
+            if line is None:
+                return Answer(statuses.UNKNOWN_WORK_ITEM, work_item_uid=work_item_uid)
+            step, standing = line.step, self._whole(line)
+            if step.state is not StepState.IN_PROGRESS:
+                return Answer(statuses.NOT_IN_PROGRESS, work_item_uid=work_item_uid)
+            if step.claimed_by != by:
+                return Answer(statuses.WRONG_TRANSACTION_UID, work_item_uid=work_item_uid)
+            change = StepChange(by=by, state=StepState.SCHEDULED, reason="claim given back")
+            reports = reports_of_change(standing, standing, [StepState.SCHEDULED])
+            if self._change(step, change, reports):
+                return Answer(statuses.SUCCESS, work_item_uid=work_item_uid)
         return _crowded(work_item_uid)
 
     def request_cancel(self, work_item_uid: str, information: Dataset, by: str) -> Answer:
