@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 def retry(settings: Settings, destination: str | None) -> int:
     """Give what was given up a new start, and make due now what waits for its next try."""
-    places = (*settings.destinations, *settings.peers, *settings.hl7_receivers)
-    names = [one.name for one in places]
-    names += [name for _, name in receiver_names(settings)]
+    names = [
+        *(one.name for one in settings.destinations),
+        *(one.name for one in settings.peers),
+        *(one.name for one in settings.hl7_receivers),
+        *(name for _, name in receiver_names(settings)),
+    ]
     if destination is not None and destination not in names:
         known = ", ".join(names) or "none"
         raise PermanentError(f"there is no destination {destination!r}; configured are: {known}")

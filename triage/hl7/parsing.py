@@ -150,7 +150,7 @@ def _delimiters(text: str) -> Delimiters:
     plain = len(marks) == _SHORTEST_HEADER - 3 and len(set(marks)) == len(marks)
     if not plain or any(mark.isalnum() or mark.isspace() for mark in marks):
         raise MessageError("MSH-1 and MSH-2 do not name five different separators")
-    field, component, repetition, escape, subcomponent = marks
+    field, component, repetition, escape, subcomponent = tuple(marks)
     return Delimiters(field, component, repetition, escape, subcomponent)
 
 

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from triage.web.events import MAXIMUM_STREAMS, stream
+from triage.web.pictures import picture
 from triage.web.render import render, whole_page
 from triage.web.site import site_of
 from triage.web.strings import say
