@@ -115,7 +115,7 @@ def test_a_script_on_the_page_can_say_what_the_reader_thinks(morning, serve, ope
     status = page.evaluate(
         """async (uid) => (await fetch(`/studies/${uid}/disagree`, {
              method: "POST", body: new URLSearchParams({decision: 1}),
-             headers: {"X-CSRF-Token": document.querySelector("[name=csrf-token]").content},
+             headers: {"X-CSRF-Token": document.querySelector("[name=csrf_token]").value},
            })).status""",
         uid,
     )
