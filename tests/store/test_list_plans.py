@@ -63,7 +63,10 @@ def plans(store):
     return plan_of
 
 
-_SHORT_SCANS = ("USING INDEX work_items_ended", "receivers USING INDEX sqlite_autoindex_receivers_1")
+_SHORT_SCANS = (
+    "USING INDEX work_items_ended",
+    "receivers USING INDEX sqlite_autoindex_receivers_1",
+)
 
 
 def scans(said):
@@ -75,8 +78,7 @@ def scans(said):
     return [
         step
         for step in said
-        if (step.startswith("SCAN") and not step.endswith(_SHORT_SCANS))
-        or "TEMP B-TREE" in step
+        if (step.startswith("SCAN") and not step.endswith(_SHORT_SCANS)) or "TEMP B-TREE" in step
     ]
 
 
