@@ -49,11 +49,13 @@ LEVELS = {
         "triage.modes",
         "triage.ups.dimse",
         "triage.ups.events",
+        "triage.ups.selection",
         "triage.ups.service",
     },
     "loops": {
         "triage.clock",
         "triage.delivery",
+        "triage.hl7.desk",
         "triage.hl7.server",
         "triage.intake.adoption",
         "triage.intake.agreement",

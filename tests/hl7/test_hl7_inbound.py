@@ -6,6 +6,7 @@ import dataclasses
 import io
 import socket
 import ssl
+from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -19,7 +20,7 @@ from tests.intake.certificates import Authority
 from tests.peers import LOOPBACK
 from triage.errors import TransientError
 from triage.hl7 import server
-from triage.hl7.server import Desk
+from triage.hl7.desk import Desk
 from triage.hl7.values import AcknowledgementCode
 from triage.log.allowed import drop_what_is_not_allowed
 from triage.log.failures import describe_exception
@@ -396,9 +397,10 @@ def test_orders_come_over_tls_from_a_sender_that_shows_a_certificate(
     context = ssl.create_default_context(cafile=hospital.file)
     context.check_hostname = False
     where = (LOOPBACK, settings.hl7.port)
-    with socket.create_connection(where, 30) as plain:
-        plain.sendall(b"\x0b" + orm() + b"\x1c\r")
+    with socket.create_connection(where, 30) as plain, suppress(ConnectionError):
+        plain.sendall(b"\x0b" + orm("0", priority="S") + b"\x1c\r")
         assert b"MSA" not in plain.recv(100)
+    assert line(store).reading_class is ROUTINE
     context.load_cert_chain(theirs.certificate, theirs.key)
     with context.wrap_socket(socket.create_connection(where, 30)) as caller:
         caller.sendall(b"\x0b" + orm(priority="S") + b"\x1c\r")

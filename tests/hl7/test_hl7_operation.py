@@ -56,6 +56,8 @@ def test_receivers_and_the_server_are_read_and_written_back():
         (RIS + 'tls_authorities = "/a.pem"\n', "set tls = true, or remove this"),
         (RIS + "tls = true\n" + FILES.replace("/k.pem", ""), "name both or none"),
         (RIS + 'application = "R|S"\n', "hl7_receivers[1].application"),
+        ("[hl7]\nport = 11112\n", "hl7.port: 11112 is listener.port too"),
+        ("[hl7]\nport = 8080\n", "hl7.port: 8080 is web.port too"),
         ("[hl7]\nport = 2575\ntls = true\n", "hl7.tls_certificate: is needed with tls"),
         (
             '[hl7]\naddress = "127.0.0.1"\nport = 2576\n' + RIS.replace("10.0.0.8", "localhost"),

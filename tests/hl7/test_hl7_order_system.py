@@ -13,7 +13,7 @@ from tests.hl7 import ris
 from tests.hl7.ris import Ris, field
 from tests.hl7.samples import STUDY, orm, oru
 from tests.peers import LOOPBACK, free_port
-from triage.hl7.server import Desk
+from triage.hl7.desk import Desk
 from triage.hl7.values import MessageKind
 from triage.receivers.configured import configured_receivers
 from triage.receivers.hl7 import WORDS
@@ -176,8 +176,11 @@ def test_a_ris_that_is_down_for_an_hour_is_told_once_afterwards(
     assert states(store)[-1] == "told"
 
 
-def test_an_order_that_is_refused_for_good_is_an_alarm(store, take, carrying, raise_study, clock):
-    with Ris([ris.answer("AR")] * 9) as peer:
+@pytest.mark.parametrize(("code", "tries"), [("AR", 1), ("AE", 3)])
+def test_an_order_that_is_never_taken_is_an_alarm(
+    store, take, carrying, raise_study, clock, code, tries
+):
+    with Ris([ris.answer(code)] * 9) as peer:
         lane = carrying(peer.port)
         take(orm())
         raise_study()
@@ -186,7 +189,7 @@ def test_an_order_that_is_refused_for_good_is_an_alarm(store, take, carrying, ra
             clock.advance(300)
     assert states(store)[-1] == "dead"
     assert store.receiver_counts().alarms == 1
-    assert len(set(peer.numbers)) == 1
+    assert (len(peer.received), len(set(peer.numbers))) == (tries, 1)
 
 
 def test_a_ris_that_tells_everybody_what_we_changed_makes_no_urgent_order_of_it(

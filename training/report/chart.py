@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # About as many units as a figure has pixels, so that words are as large as those around it.
 _WIDTH, _HEIGHT = 280, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 10, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 10, 12, 40
 _LINE: Final = 12  # from one line of words to the next
 _TICKS: Final = 5  # about so many on an axis
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from triage import log as logs
 from triage.commands.console import open_console
 from triage.commands.putting_back import put_back
 from triage.conclude import place_standing
 from triage.errors import PermanentError
-from triage.settings import receiver_names
+from triage.settings import LogLevel, receiver_names
 from triage.store import Store
 
 if TYPE_CHECKING:
@@ -17,9 +20,12 @@ if TYPE_CHECKING:
 
 def retry(settings: Settings, destination: str | None) -> int:
     """Give what was given up a new start, and make due now what waits for its next try."""
-    places = (*settings.destinations, *settings.peers, *settings.hl7_receivers)
-    names = [one.name for one in places]
-    names += [name for _, name in receiver_names(settings)]
+    names = [
+        *(one.name for one in settings.destinations),
+        *(one.name for one in settings.peers),
+        *(one.name for one in settings.hl7_receivers),
+        *(name for _, name in receiver_names(settings)),
+    ]
     if destination is not None and destination not in names:
         known = ", ".join(names) or "none"
         raise PermanentError(f"there is no destination {destination!r}; configured are: {known}")
@@ -37,6 +43,11 @@ def retry(settings: Settings, destination: str | None) -> int:
     return 0
 
 
+def quieten_log(settings: Settings) -> None:
+    """Keep what the lanes log out of what the command prints; errors go to standard error."""
+    logs.configure("revert", replace(settings.log, level=LogLevel.ERROR), sys.stderr)
+
+
 def revert(settings: Settings) -> int:
     """Pause all effect on the reading order and put every priority back, at every receiver.
 
@@ -44,6 +55,7 @@ def revert(settings: Settings) -> int:
         0 when every priority is as it was, or was left as a person set it; 1 when a receiver
         still shows one of ours.
     """
+    quieten_log(settings)
     console = open_console()
     with Store.open(settings.state_folder) as store:
         store.know_receivers([name for _, name in receiver_names(settings)])

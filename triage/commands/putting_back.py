@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
+from triage.owners import is_dead
 from triage.receivers.configured import configured_receivers
 from triage.receivers.lane import ReceiverLane
 from triage.settings import receiver_names
@@ -46,6 +47,7 @@ def put_back(settings: Settings, store: Store, since: datetime, console: Console
         0 when every priority is as it was, or was left as a person set it; else 1.
     """
     names = [name for _, name in receiver_names(settings)]
+    store.reap_receiver_changes(is_dead)
     store.revive_receiver_changes()
     _carry(settings, store, names)
     records = store.put_back_since(since)

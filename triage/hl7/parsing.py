@@ -134,8 +134,10 @@ def header_field(content: bytes, number: int) -> str:
 
     For what must be known before a message is decoded, and of one that is never read whole.
     """
-    head = content[:_LONGEST_HEADER].decode("latin-1")
-    head = head[max(head.find("MSH"), 0) :].replace("\n", SEGMENT_END)
+    start = content.find(_HEADER)
+    if start < 0:
+        return ""
+    head = content[start : start + _LONGEST_HEADER].decode("latin-1").replace("\n", SEGMENT_END)
     fields = head.partition(SEGMENT_END)[0].split(head[3:4] or "|")
     # MSH-1 is the separator itself: the first field after the name is MSH-2.
     value = fields[number - 1] if number - 1 < len(fields) else ""
@@ -148,7 +150,7 @@ def _delimiters(text: str) -> Delimiters:
     plain = len(marks) == _SHORTEST_HEADER - 3 and len(set(marks)) == len(marks)
     if not plain or any(mark.isalnum() or mark.isspace() for mark in marks):
         raise MessageError("MSH-1 and MSH-2 do not name five different separators")
-    field, component, repetition, escape, subcomponent = marks
+    field, component, repetition, escape, subcomponent = tuple(marks)
     return Delimiters(field, component, repetition, escape, subcomponent)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -61,16 +62,16 @@ class Delimiters:
 
     def unescaped(self, text: str) -> str:
         """Return what a field says; what is no escape sequence that we know stays as it is."""
-        first, *rest = text.split(self.escape)
-        plain = [first]
+        rest = deque(text.split(self.escape))
+        plain = [rest.popleft()]
         while rest:
-            code = rest.pop(0)
+            code = rest.popleft()
             if not rest or len(code) > _LONGEST_ESCAPE:
                 plain.append(self.escape + code)
                 continue
             meaning = self._meaning(code)
             plain.append(f"{self.escape}{code}{self.escape}" if meaning is None else meaning)
-            plain.append(rest.pop(0))
+            plain.append(rest.popleft())
         return "".join(plain)
 
     def _meaning(self, code: str) -> str | None:

@@ -73,7 +73,7 @@ class OrderSystem:
         try:
             message = priority_message(order, change, self._receiver, self._store.clock())
         except DeliveryRefusedError as error:
-            raise NotTakenError(str(error), refused=True) from error
+            raise NotTakenError(str(error), refused=True, final=True) from error
         # Before it is sent: what comes back must not be taken for the wish of a person.
         self._store.note_priority_told(uid, change.value, taken=False)
         try:
@@ -81,7 +81,7 @@ class OrderSystem:
         except DeliveryError as error:
             raise PeerError(Trouble.AWAY, str(error)) from error
         if answer.code is not AcknowledgementCode.AA:
-            refused = answer.code is AcknowledgementCode.AR
-            raise NotTakenError(answer.problem, refused=refused)
+            never = answer.code is AcknowledgementCode.AR
+            raise NotTakenError(answer.problem, refused=never, final=never)
         self._store.note_priority_told(uid, change.value, taken=True)
         return Acknowledgement(f"AA {message.control_id}")

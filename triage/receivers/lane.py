@@ -20,6 +20,7 @@ from triage.values import ReceiverState
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from datetime import datetime
 
     from triage.delivery.association import Trouble
     from triage.receivers.receiver import Receiver
@@ -141,7 +142,7 @@ class ReceiverLane:
         except PeerError as error:
             return error
         except NotTakenError as error:
-            self._failed(change, str(error), refused=error.refused)
+            self._failed(change, str(error), refused=error.refused, final=error.final)
         except Exception as error:  # top of the loop: one bad study must not hold up the others
             log.exception(
                 "priority not carried",
@@ -258,14 +259,10 @@ class ReceiverLane:
             counts=False,
         )
 
-    def _failed(self, change: ClaimedChange, problem: str, *, refused: bool) -> None:
-        again = next_attempt(
-            change.attempts + 1,
-            Answer.REFUSED if refused else Answer.BUSY,
-            self._settings,
-            self._store.clock(),
-            self._tools.jitter(),
-        )
+    def _failed(
+        self, change: ClaimedChange, problem: str, *, refused: bool, final: bool = False
+    ) -> None:
+        again = None if final else self._next_attempt(change, refused=refused)
         self._store.receiver_waits(change, self._owner, problem, next_attempt_at=again)
         say = log.warning if again is not None else log.error
         say(
@@ -275,6 +272,15 @@ class ReceiverLane:
             study=change.study.study_instance_uid,
             attempts=change.attempts + 1,
             next_attempt_at=again,
+        )
+
+    def _next_attempt(self, change: ClaimedChange, *, refused: bool) -> datetime | None:
+        return next_attempt(
+            change.attempts + 1,
+            Answer.REFUSED if refused else Answer.BUSY,
+            self._settings,
+            self._store.clock(),
+            self._tools.jitter(),
         )
 
     def _hand_back(self, changes: tuple[ClaimedChange, ...], why: str, rest: float) -> None:

@@ -76,11 +76,13 @@ class NotTakenError(DeliveryError):
 
     Attributes:
         refused: It will refuse the same again; else it may pass.
+        final: It must not even be asked again, as after AR (HL7 table 0008).
     """
 
-    def __init__(self, problem: str, *, refused: bool) -> None:
+    def __init__(self, problem: str, *, refused: bool, final: bool = False) -> None:
         super().__init__(problem)
         self.refused = refused
+        self.final = final
 
 
 class Receiver(Protocol):

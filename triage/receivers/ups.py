@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from pynetdicom import build_context
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import time
     UnifiedProcedureStepPull,
@@ -133,7 +134,7 @@ class UpsManager:
         return [own] if own is not None else self._search(association, study)
 
     def _get(self, association: Association, uid: str) -> WorkItem | None:
-        wanted = [(0x0074, 0x1000), (0x0074, 0x1200)]
+        wanted = [Tag("ProcedureStepState"), Tag("ScheduledProcedureStepPriority")]
         status, found = association.send_n_get(
             wanted, UnifiedProcedureStepPush, uid, meta_uid=UnifiedProcedureStepPull
         )

@@ -94,6 +94,18 @@ def _port_faults(settings: Settings) -> Iterator[Fault]:
             yield Fault("web.port", f"{port} is the listener's {key} too; choose another")
 
 
+def _hl7_port_faults(settings: Settings) -> Iterator[Fault]:
+    ours = settings.hl7
+    taken = [(f"listener.{key}", port) for key, port in _open_ports(settings.listener)]
+    for key, port, address in (
+        *((key, port, settings.listener.address) for key, port in taken),
+        ("web.port", settings.web.port, settings.web.address),
+    ):
+        meet = _reaches(ours.address, address) or _reaches(address, ours.address)
+        if ours.port and ours.port == port and meet:
+            yield Fault("hl7.port", f"{port} is {key} too; choose another")
+
+
 def _page_faults(web: WebSettings) -> Iterator[Fault]:
     if (web.tls_certificate is None) != (web.tls_private_key is None):
         missing = "tls_certificate" if web.tls_certificate is None else "tls_private_key"
@@ -108,6 +120,7 @@ def _page_faults(web: WebSettings) -> Iterator[Fault]:
 
 
 def _hl7_faults(settings: Settings) -> Iterator[Fault]:
+    yield from _hl7_port_faults(settings)
     yield from _hl7_tls_faults("hl7", settings.hl7, needed=_hl7_server_files(settings.hl7))
     ours = {
         one.name.lower(): f"destinations[{number}]"

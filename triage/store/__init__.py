@@ -6,7 +6,7 @@ from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
 from triage.store.feedback import FeedbackRecord
 from triage.store.film_views import FilmToExplain, FilmView, Landmark
-from triage.store.hl7_outbox import ClaimedResult, FedDecision, ResultRecord
+from triage.store.hl7_records import ClaimedResult, FedDecision, ResultRecord
 from triage.store.list_records import (
     EVERYTHING,
     NewStep,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from sqlalchemy.sql.elements import ColumnElement
+
     from triage.store.ups_records import Channel
 
 _UNHELD: dict[str, Any] = {"lease_owner": "", "lease_until": None}
@@ -130,7 +132,7 @@ class EventVerbs(Database):
         Returns:
             How many are due again.
         """
-        waiting = [event_reports.c.state.in_([DEAD, PENDING])]
+        waiting: list[ColumnElement[bool]] = [event_reports.c.state.in_([DEAD, PENDING])]
         if ae_title is not None:
             waiting.append(event_reports.c.ae_title == ae_title)
         with self.writing() as connection:

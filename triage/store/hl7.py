@@ -177,14 +177,14 @@ def _kept(
     said = {"changed_at": now, **_said(notice, before)}
     if before is not None:
         same = hl7_orders.c.order_id == before.order_id
-        statement = update(hl7_orders).where(same).values(**said)
-    else:
-        statement = insert(hl7_orders).values(
-            study_instance_uid=notice.study_instance_uid,
-            accession_number=notice.accession_number,
-            **{"patient_ids": [], **said},
-        )
-    return connection.execute(statement.returning(hl7_orders)).one()
+        changed = update(hl7_orders).where(same).values(**said)
+        return connection.execute(changed.returning(hl7_orders)).one()
+    new = insert(hl7_orders).values(
+        study_instance_uid=notice.study_instance_uid,
+        accession_number=notice.accession_number,
+        **{"patient_ids": [], **said},
+    )
+    return connection.execute(new.returning(hl7_orders)).one()
 
 
 def _said(notice: Notice, before: Row[Any] | None) -> dict[str, Any]:
@@ -252,7 +252,7 @@ def _rows(connection: Connection, holds: ColumnElement[bool]) -> list[Row[Any]]:
     return list(connection.execute(select(hl7_orders).where(holds)))
 
 
-def _study(connection: Connection, study_instance_uid: str) -> Row[Any] | None:
+def _study(connection: Connection, study_instance_uid: str) -> Any:  # noqa: ANN401 - a row of three columns, or None
     return connection.execute(
         select(
             studies.c.study_instance_uid, studies.c.accession_number, studies.c.patient_id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from sqlalchemy import and_, exists, func, insert, select, update
 
 from triage.hl7.values import Message
 from triage.store.database import Database
+from triage.store.hl7_records import ClaimedResult, FedDecision, ResultRecord
 from triage.store.hl7_schema import hl7_feeds, hl7_results
 from triage.store.schema import decisions
 from triage.values import DeliveryState
@@ -21,57 +21,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
 
 _UNHELD: dict[str, Any] = {"lease_owner": "", "lease_until": None}
-
-
-@dataclass(frozen=True, slots=True)
-class FedDecision:
-    """A decision that a receiver has not been told of yet.
-
-    Attributes:
-        decision_id: Which one.
-        study_instance_uid: Its study.
-        number: Its number among the study's decisions.
-        last: Whether no other decision of the study came after it.
-    """
-
-    decision_id: int
-    study_instance_uid: str
-    number: int
-    last: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedResult:
-    """A result that a courier holds a lease on.
-
-    Attributes:
-        result_id: Which one.
-        study_instance_uid: Its study.
-        number: The number of the decision that it tells of.
-        message: What was tried before; None on the first try.
-        attempts: Tries so far, with this one.
-    """
-
-    result_id: int
-    study_instance_uid: str
-    number: int
-    message: Message | None
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class ResultRecord:
-    """One message to a receiver, for the operators' eyes."""
-
-    result_id: int
-    receiver: str
-    study_instance_uid: str
-    control_id: str
-    state: DeliveryState
-    attempts: int
-    next_attempt_at: datetime
-    acknowledged_at: datetime | None
-    problem: str
 
 
 class Hl7OutboxVerbs(Database):

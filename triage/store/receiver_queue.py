@@ -108,14 +108,14 @@ def _enqueue(connection: Connection, receiver: str, values: dict[str, Any]) -> N
         return
     _wish(connection, receiver, study, wish, known=standing is not None)
     _supersede(connection, receiver, study)
-    left = standing is not None and standing.left_at is not None
+    left = standing if standing is not None and standing.left_at is not None else None
     connection.execute(
         insert(receiver_changes).values(
             **values,
             receiver=receiver,
-            state=ReceiverState.LEFT if left else ReceiverState.PENDING,
-            before=standing.found if left else "",
-            problem=standing.left_because if left else "",
+            state=ReceiverState.PENDING if left is None else ReceiverState.LEFT,
+            before="" if left is None else left.found,
+            problem="" if left is None else left.left_because,
         )
     )
 

@@ -92,7 +92,7 @@ def claimed_change(row: Row[Any]) -> ClaimedChange:
     )
 
 
-def one_of(rows: Sequence[Row[Any]]) -> ColumnElement[bool]:
+def one_of(rows: Sequence[Any]) -> ColumnElement[bool]:
     """Select some changes."""
     return receiver_changes.c.receiver_change_id.in_([row.receiver_change_id for row in rows])
 

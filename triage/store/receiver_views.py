@@ -49,7 +49,8 @@ class ReceiverViewVerbs(Database):
         taken = select(receiver_changes.c.receiver, func.max(receiver_changes.c.acknowledged_at))
         with self.reading() as connection:
             known = connection.execute(select(receivers).order_by(receivers.c.name)).all()
-            last = dict(connection.execute(taken.group_by(receiver_changes.c.receiver)).tuples())
+            rows = connection.execute(taken.group_by(receiver_changes.c.receiver)).all()
+        last = {row[0]: row[1] for row in rows}
         counts = self.receiver_counts()
         return tuple(
             ReceiverRow(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from datetime import datetime
 
+    from sqlalchemy.sql.elements import ColumnElement
+
     from triage.store.receiver_records import ClaimedChange
 
 
@@ -218,7 +220,9 @@ class ReceiverVerbs(Database):
         Returns:
             How many changes are due again.
         """
-        again = receiver_changes.c.state.in_([*LIVE_STATES, ReceiverState.DEAD])
+        again: ColumnElement[bool] = receiver_changes.c.state.in_(
+            [*LIVE_STATES, ReceiverState.DEAD]
+        )
         if receiver is not None:
             again &= receiver_changes.c.receiver == receiver
         with self.writing() as connection:

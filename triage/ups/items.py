@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
     from triage.store import StepLine, StepRecord
 
-# The class that a priority set by hand puts a step into: whoever says HIGH is heard before any
-# algorithm.
-CLASS_OF_PRIORITY: Final = {
+# Where the priority of a pushed item puts it: whoever pushes it orders it.
+CLASS_OF_ORDER: Final = {
     Priority.HIGH: ReadingClass.URGENT_ORDER,
+    Priority.MEDIUM: ReadingClass.ROUTINE,
+    Priority.LOW: ReadingClass.LIKELY_NORMAL,
+}
+# Where a priority that is set later puts an item: the first class is the orders' alone.
+CLASS_OF_WORD: Final = {
+    Priority.HIGH: ReadingClass.SUSPECTED_ABNORMAL,
     Priority.MEDIUM: ReadingClass.ROUTINE,
     Priority.LOW: ReadingClass.LIKELY_NORMAL,
 }

@@ -41,6 +41,7 @@ class EventReport:
     information: Dataset
 
 
+_LONGEST_TITLE = 16  # VR AE
 _WHY = ("ReasonForCancellation", "ProcedureStepDiscontinuationReasonCodeSequence")
 _CONTACT = ("ContactURI", "ContactDisplayName")
 _ASSIGNMENTS = ("ScheduledStationNameCodeSequence", "ScheduledHumanPerformersSequence")
@@ -65,11 +66,11 @@ def cancel_requested(requesting_ae: str, request: Dataset) -> EventReport:
     """Return the UPS Cancel Requested event.
 
     Args:
-        requesting_ae: AE title of who asks.
+        requesting_ae: AE title of who asks; of a user, as much of the name as a title holds.
         request: The action information of the request.
     """
     told = Dataset()
-    told.RequestingAE = requesting_ae
+    told.RequestingAE = requesting_ae[:_LONGEST_TITLE]
     _copy(request, (*_WHY, *_CONTACT), told)
     return EventReport(EventType.CANCEL_REQUESTED, told)
 

@@ -19,7 +19,8 @@ from triage.uids import is_uid, new_uid
 from triage.ups import statuses
 from triage.ups.attributes import PROGRESS, merged, priority_of, to_create, to_set, unmet
 from triage.ups.items import (
-    CLASS_OF_PRIORITY,
+    CLASS_OF_ORDER,
+    CLASS_OF_WORD,
     from_json,
     is_own,
     present,
@@ -36,7 +37,7 @@ from triage.ups.reports import (
 )
 from triage.ups.selection import selection_of
 from triage.ups.subscriptions import FILTERED_SUBSCRIPTION, GLOBAL_SUBSCRIPTION, GLOBAL_UIDS
-from triage.values import ReadingClass, StepState
+from triage.values import Priority, ReadingClass, StepState
 from triage.worklist.query import answer, check_query, has_unsupported_keys, matches, select
 from triage.worklist.ups import date_time, references
 
@@ -56,6 +57,7 @@ _TRIES: Final = 20
 _LINES_AT_ONCE: Final = 100
 _LONGEST_ATTRIBUTES: Final = 1_000_000  # characters of JSON that readers may leave with one item
 _DISCONTINUED: Final = ("110513", "DCM", "Discontinued for unspecified reason")  # CID 9300
+_PRIORITY: Final = "ScheduledProcedureStepPriority"
 _GIVEN_ON_CANCEL: Final = (
     "ReasonForCancellation",
     "ProcedureStepDiscontinuationReasonCodeSequence",
@@ -128,7 +130,7 @@ class StepService:
             return _refused(judged.status, judged.keywords, uid)
         kept = judged.attributes
         priority = priority_of(kept)
-        reading_class = CLASS_OF_PRIORITY[priority] if priority else ReadingClass.ROUTINE
+        reading_class = CLASS_OF_ORDER[priority] if priority else ReadingClass.ROUTINE
         del kept.ScheduledProcedureStepPriority
         new = NewStep(
             work_item_uid=uid,
@@ -195,7 +197,8 @@ class StepService:
     ) -> Answer:
         """Set attributes of a work item (N-SET, CC.2.6; POST /workitems/{uid}).
 
-        A priority that is set counts as a person's word: nothing moves the item any more.
+        A priority that is set counts as a person's word: nothing moves the item any more. Only
+        the urgency of an order stays as it was ordered.
 
         Args:
             work_item_uid: Its SOP Instance UID.
@@ -501,9 +504,13 @@ class StepService:
             return _refused(judged.status, judged.keywords, step.work_item_uid)
         changes = judged.attributes
         wanted = priority_of(changes)
-        moved = wanted is not None and wanted is not line.ranked.effective_priority
         if wanted is not None:
             del changes.ScheduledProcedureStepPriority
+        if wanted is not None and _is_ordered_urgently(line) and wanted is not Priority.HIGH:
+            # The urgency of an order is taken back where it was ordered.
+            judged = replace(judged, status=statuses.COERCED, keywords=(_PRIORITY,))
+            wanted = None
+        moved = wanted is not None and wanted is not line.ranked.effective_priority
         attributes = to_json(merged(from_json(step.attributes), changes))
         if len(str(attributes)) > _LONGEST_ATTRIBUTES:
             return Answer(statuses.RESOURCE_LIMITATION, work_item_uid=step.work_item_uid)
@@ -511,7 +518,7 @@ class StepService:
             by=by,
             attributes=attributes,
             subject=_subject(step, changes),
-            reading_class=CLASS_OF_PRIORITY[wanted] if wanted and moved else None,
+            reading_class=CLASS_OF_WORD[wanted] if wanted and moved else None,
         )
         reports = reports_of_change(standing, merged(standing, changes), ())
         if not self._change(step, change, reports):
@@ -573,6 +580,11 @@ class StepService:
         return self._store.change_step_telling(
             step.work_item_uid, step.version, change, _events(reports)
         )
+
+
+def _is_ordered_urgently(line: StepLine) -> bool:
+    """Whether the order of a study of ours is urgent."""
+    return is_own(line.step) and line.ranked.entry.order_priority.urgent
 
 
 def _subject(step: StepRecord, changes: Dataset) -> StepSubject | None:

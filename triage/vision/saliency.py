@@ -51,7 +51,8 @@ def saliency_of(analyst: Analyst, film: PreparedFilm, finding: str) -> NDArray[n
     pooled = torch.nn.functional.avg_pool2d(gradient.abs(), _BLUR, 1, _BLUR // 2)
     strength: NDArray[np.float32] = pooled[0, 0].cpu().numpy()
     fully = max(float(np.percentile(strength, _STRONGEST)), 1e-12)
-    return np.clip(np.nan_to_num(strength) / fully, 0, 1)
+    shares: NDArray[np.float32] = np.clip(np.nan_to_num(strength) / fully, 0, 1)
+    return shares
 
 
 def write_saliency(

@@ -49,7 +49,8 @@ def write_view(path: Path, pixels: NDArray[Any], longer_side: int) -> None:
     Raises:
         OSError: The disk is full or cannot be written.
     """
-    size = picture_size(*pixels.shape, longer_side)
+    rows, columns = pixels.shape
+    size = picture_size(rows, columns, longer_side)
     picture = Image.fromarray(_eight_bits(pixels, longer_side))
     write_picture(path, picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
 

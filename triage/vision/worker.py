@@ -222,8 +222,8 @@ class Worker:
             if len(decoded) == 1:
                 self._fail(decoded[0][0], error)
                 return
-            for one in decoded:
-                self._analyse([one])
+            for single in decoded:
+                self._analyse([single])
             return
         seen: list[Seen] = []
         for (image, ready), one in zip(decoded, assessed, strict=True):

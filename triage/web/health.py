@@ -15,7 +15,7 @@ from triage.values import DeliveryState, ReceiverState
 from triage.web.site import site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from starlette.requests import Request
 
@@ -78,6 +78,7 @@ class StoreCollector:
         counts = self._site.store.counts()
         yield from _queues(counts)
         yield from _receivers(self._site.store.receiver_counts())
+        yield _results(self._site.store.result_counts())
         yield GaugeMetricFamily(
             "triage_oldest_queued_image_seconds",
             "How long the oldest image that is not analysed yet has waited.",
@@ -128,6 +129,18 @@ def _receivers(counts: ReceiverCounts) -> Iterator[GaugeMetricFamily]:
             changes.add_metric((receiver, state.value), counts.changes.get((receiver, state), 0))
         alarms.add_metric((receiver,), counts.alarms_of(receiver))
     yield from (changes, alarms)
+
+
+def _results(counts: Mapping[tuple[str, DeliveryState], int]) -> GaugeMetricFamily:
+    results = GaugeMetricFamily(
+        "triage_hl7_results",
+        "Results told to HL7 receivers, by state.",
+        labels=("receiver", "state"),
+    )
+    for receiver in sorted({name for name, _ in counts}):
+        for state in DeliveryState:
+            results.add_metric((receiver, state.value), counts.get((receiver, state), 0))
+    return results
 
 
 def _queues(counts: QueueCounts) -> Iterator[GaugeMetricFamily]:

@@ -13,6 +13,7 @@ import uvicorn
 from triage.errors import PermanentError, TransientError
 from triage.log import get_logger
 from triage.presence import last_signs
+from triage.settings import receiver_names
 from triage.store import Store, utc_now
 from triage.web.algorithm import read_algorithm
 from triage.web.app import create_app
@@ -79,7 +80,11 @@ def run(
 
 def silent_roles(settings: Settings) -> tuple[str, ...]:
     """Return the roles that have given no sign of life lately."""
-    watched = (*_WATCHED_ROLES, "hl7") if settings.hl7.port else _WATCHED_ROLES
+    watched = [*_WATCHED_ROLES]
+    if settings.hl7.port:
+        watched.append("hl7")
+    if any(receiver_names(settings)) or settings.modality_worklists:
+        watched.append("receivers")
     return tuple(sign.role for sign in last_signs(settings.state_folder, watched) if sign.silent)
 
 

@@ -102,7 +102,7 @@ class Site:
     def record(self, entry: WorklistEntry) -> StudyRecord:
         """Return the history of the study behind a line; empty for one that was only pushed."""
         known = self.store.study(entry.study_instance_uid)
-        return known or StudyRecord(entry, (), (), (), ())
+        return known or StudyRecord(entry, (), (), (), (), ())
 
     def priors(self, entry: WorklistEntry) -> tuple[Row, ...]:
         """Return the other studies under the same Patient ID, the latest first."""

@@ -130,7 +130,6 @@ _VIEWER = {
     "viewer.landmarks": "Landmarks",
     "viewer.landmarks.alt": "Landmarks of the vertebrae in image {number}",
     "viewer.layers": "Shown over the film",
-    "viewer.certainty": "Certainty",
     "viewer.findings": "Findings",
     "viewer.priors": "Earlier and other studies of this patient",
     "viewer.priors.none": "None is known here under this Patient ID.",
@@ -219,7 +218,6 @@ _STUDY = {
     "study.tries.one": "after 1 try",
     "study.next-try": ", next at {moment}",
     "study.history": "History",
-    "study.priors": "Same patient",
     "study.identifiers": "Identifiers",
     "study.uid": "Study",
     "study.work-item": "Work item",
@@ -291,6 +289,23 @@ _OPERATOR = {
     "operator.last-stored": "Last taken",
     "operator.no-peers": "No destination is configured: reports are written and stay here.",
     "operator.subscribers": "Systems that may subscribe to work items",
+    "operator.receivers": "Receivers of priorities",
+    "receiver.waiting": "On their way",
+    "receiver.moved": "Shown there",
+    "receiver.left": "Left to a person there",
+    "receiver.alarms": "Alarms",
+    "receiver.unconfigured": "no longer configured",
+    "receiver-state.pending": "Priority waits to be sent",
+    "receiver-state.confirming": "Priority taken, being confirmed",
+    "receiver-state.confirmed": "Priority shown",
+    "receiver-state.told": "Priority taken",
+    "receiver-state.not-moved": "Priority taken, and not shown",
+    "receiver-state.left": "Priority left to a person there",
+    "receiver-state.unsaid": "No word for this priority there",
+    "receiver-state.superseded": "Priority overtaken by a newer one",
+    "receiver-state.dead": "Priority given up",
+    "event.receiver": "{what} at {receiver}",
+    "event.receiver.detail": "{before} → {after}; {answer}",
     "operator.models": "Models",
     "operator.bundle": "Bundle",
     "operator.use": "Intended use",
@@ -371,18 +386,20 @@ _SCRIPT = {
     "script.done.undo": "Taken back.",
     "script.done.claim": "Opened: nothing moves this study any more.",
     "script.done.release": "Released.",
+    "script.not-now": "That cannot be done with this study now.",
     "script.failed": "That did not reach the service: try again.",
 }
 STRINGS: Mapping[str, str] = MappingProxyType(
     _PAGE
+    | _ACCESS
     | _LIST
     | _FILTERS
     | _VIEWER
     | _VERBS
     | _KEYS
     | _STUDY
-    | _HISTORY
     | _OPERATOR
+    | _HISTORY
     | _REFUSALS
     | _SCRIPT
 )

@@ -8,10 +8,12 @@ import socket
 import struct
 
 import pytest
+from pydicom.dataset import Dataset
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.waiting import until
 from tests.web.dicomweb.items import UpsClient, attribute, hear, value
+from triage.ups.reports import cancel_requested
 from triage.web.dicomweb.channel import message_responded_to
 
 GLOBAL = "1.2.840.10008.5.1.4.34.5"
@@ -217,7 +219,7 @@ def test_nobody_listens_in_the_place_of_a_dimse_peer(ups_of_peer):
         pass
     assert refused.value.response.status_code == 403
     uid = ups_of_peer.create()
-    ups_of_peer.subscribe(uid, "PACS1").raise_for_status()
+    assert "Content-Location" not in ups_of_peer.subscribe(uid, "PACS1").raise_for_status().headers
     with ups_of_peer.listen("READER7") as websocket:
         ups_of_peer.subscribe(uid, "READER7").raise_for_status()
         assert states(websocket, 1) == [(uid, "SCHEDULED")]
@@ -242,6 +244,11 @@ def test_a_title_that_is_none_is_refused(ups):
         with pytest.raises(InvalidStatus) as refused, ups.listen(title):
             pass
         assert refused.value.response.status_code == 403
+
+
+def test_the_requester_of_a_cancellation_fits_an_ae_title():
+    told = cancel_requested("radiologist.on.call@hospital", Dataset()).information
+    assert told.RequestingAE == "radiologist.on.c"
 
 
 def test_what_is_no_acknowledgement_is_not_heard(ups):
