@@ -110,7 +110,11 @@ def ask(service, uid, action):
 def test_every_action_in_every_state_does_what_the_table_says(service, store, study, action, state):
     uid = f"2.25.{next(NUMBERS)}"
     if state is not None:
-        uid = study()
+        # A study of ours is never cancelled by request (below): the table is for what is pushed.
+        if action is Action.REQUEST_CANCEL and state is StepState.SCHEDULED:
+            service.create(uid, make_pushed_step(), "PUSHER")
+        else:
+            uid = study()
         bring_to(service, uid, state)
         service.subscribe(uid, WATCHER, deletion_lock=False)
     else:
@@ -123,6 +127,15 @@ def test_every_action_in_every_state_does_what_the_table_says(service, store, st
     told = events_of(store, uid)
     initial = [] if state is None else [state.value]
     assert told == [*initial, *(one.value for one in expected.states)]
+
+
+def test_no_request_takes_a_study_of_ours_off_the_list_unread(service, store, study):
+    uid = study()
+    service.subscribe(uid, WATCHER, deletion_lock=False)
+    assert service.request_cancel(uid, data(), "OTHER").status == 0xC313
+    assert store.step(uid).state is StepState.SCHEDULED
+    kinds = [event.kind for event in store.claim_events("test", WATCHER, Channel.DIMSE, 10, 60)]
+    assert kinds == [1, 2]  # as it stands, and that somebody asked
 
 
 def events_of(store, uid):

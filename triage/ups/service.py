@@ -293,8 +293,9 @@ class StepService:
     def request_cancel(self, work_item_uid: str, information: Dataset, by: str) -> Answer:
         """Ask that a work item be cancelled (N-ACTION 2, CC.2.2; POST …/cancelrequest).
 
-        One that nobody has claimed is cancelled; whoever has claimed one is told, if they or
-        anybody has subscribed to it.
+        What another system has pushed and nobody has claimed is cancelled. A study of ours that
+        nobody has claimed is not: no request of a machine takes it off the list unread. Whoever
+        has claimed one is told, if they or anybody has subscribed to it.
 
         Args:
             work_item_uid: Its SOP Instance UID.
@@ -304,7 +305,8 @@ class StepService:
 
         Returns:
             SUCCESS, ALREADY_CANCELED, or UNKNOWN_WORK_ITEM, COMPLETED_ALREADY,
-            PERFORMER_UNREACHABLE, WRONG_ACTION for the well-known UIDs.
+            PERFORMER_UNREACHABLE, PERFORMER_DECLINES for an unclaimed study of ours,
+            WRONG_ACTION for the well-known UIDs.
         """
         if work_item_uid in GLOBAL_UIDS:
             return Answer(statuses.WRONG_ACTION, work_item_uid=work_item_uid)
@@ -318,6 +320,10 @@ class StepService:
                 told = self._store.tell_subscribers(work_item_uid, _events([asked]))
                 status = statuses.SUCCESS if told else statuses.PERFORMER_UNREACHABLE
                 return Answer(status, work_item_uid=work_item_uid)
+            if is_own(line.step):
+                # A study is there to be read: whoever watches hears of the wish, and it stays.
+                self._store.tell_subscribers(work_item_uid, _events([asked]))
+                return Answer(statuses.PERFORMER_DECLINES, work_item_uid=work_item_uid)
             if self._cancel(line, transition, information, asked, by):
                 return Answer(statuses.SUCCESS, work_item_uid=work_item_uid)
         return _crowded(work_item_uid)
