@@ -239,7 +239,7 @@ def test_old_names_of_densenet_are_understood(tmp_path: Path) -> None:
 
 def test_the_seed_decides_the_weights_that_no_file_gives() -> None:
     plan = NetworkPlan(Backbone.RESNET50)
-    one, same, other = (build(plan, 32, SCRATCH, seed) for seed in (1, 1, 2))
+    one, same, other = (build(plan, 64, SCRATCH, seed) for seed in (1, 1, 2))
 
     assert torch.equal(one.backbone.fc.weight, same.backbone.fc.weight)
     assert not torch.equal(one.backbone.fc.weight, other.backbone.fc.weight)

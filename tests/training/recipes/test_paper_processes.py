@@ -18,7 +18,18 @@ def test_two_processes_run_a_recipe_and_one_of_them_writes_and_speaks(
     phantom_films: Path, tmp_path: Path
 ) -> None:
     words = ["run", "csm", "--data", str(phantom_films), "--out", str(tmp_path / "run")]
-    small = ["--limit-films", "12", "--batch", "4", "--image-side", "32", "--epochs", "1"]
+    small = [
+        "--target",
+        "spondylosis",
+        "--limit-films",
+        "12",
+        "--batch",
+        "4",
+        "--image-side",
+        "32",
+        "--epochs",
+        "1",
+    ]
     together = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
     done = subprocess.run(
