@@ -12,7 +12,7 @@ from triage.errors import TriageError
 from triage.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     # argparse has no public name for what add_subparsers returns.
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - see above
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DEFAULT_CONFIG = Path("/etc/cspine-triage/triage.toml")
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
+
+_USER_ROLES = ("reader", "operator")
 
 EPILOG = """\
 exit codes: 0 all is well; 1 the command found something wrong; 2 it could not do its work,
@@ -70,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_running(commands)
     _add_looking(commands)
     _add_changing(commands)
+    _add_users(commands)
     return parser
 
 
@@ -135,6 +138,11 @@ def _add_looking(commands: Commands) -> None:
     replay.add_argument("--report", type=Path, metavar="DIR", help="write the reports here")
     replay.set_defaults(command=_replay)
 
+    feedback = _add(commands, "feedback", "print what readers said about decisions")
+    feedback.add_argument("--csv", action="store_true", help="print CSV, every line of the history")
+    feedback.add_argument("--since", metavar="DATE", help="from this day on, as 2026-03-31 (UTC)")
+    feedback.set_defaults(command=_feedback)
+
 
 def _add_changing(commands: Commands) -> None:
     retry = _add(commands, "retry", "send again what was given up, and what waits for its next try")
@@ -146,6 +154,30 @@ def _add_changing(commands: Commands) -> None:
 
     resume = _add(commands, "resume", "let results move the list again after `triage revert`")
     resume.set_defaults(command=_resume)
+
+
+def _add_users(commands: Commands) -> None:
+    user = _add(commands, "user", "say who may log in to the page")
+    verbs: Commands = user.add_subparsers(title="verbs", required=True, metavar="VERB", dest="verb")
+    add = _add_user_verb(verbs, "add", "add a user; the password is asked for, or read from stdin")
+    add.add_argument("--role", action="append", choices=_USER_ROLES, required=True)
+    add.add_argument("--machine", action="store_true", help="no password: print a token instead")
+    roles = _add_user_verb(verbs, "roles", "give a user other roles")
+    roles.add_argument("--role", action="append", choices=_USER_ROLES, required=True)
+    token = _add_user_verb(verbs, "token", "print a new token for a machine; the old one ends")
+    token.add_argument("--revoke", action="store_true", help="only end the old one")
+    _add_user_verb(verbs, "password", "set another password; the user's log-ins end")
+    _add_user_verb(verbs, "disable", "end every log-in of a user, and allow none")
+    _add_user_verb(verbs, "enable", "allow a disabled user again")
+    _add_user_verb(verbs, "remove", "remove a user; better disable one who has given feedback")
+    _add(verbs, "list", "show every user").set_defaults(command=_user)
+
+
+def _add_user_verb(verbs: Commands, verb: str, text: str) -> argparse.ArgumentParser:
+    parser = _add(verbs, verb, text)
+    parser.add_argument("name", metavar="NAME", help="name to log in with")
+    parser.set_defaults(command=_user)
+    return parser
 
 
 # Commands import what they need when they are called: `triage --help` and `triage worklist`
@@ -220,3 +252,26 @@ def _resume(words: argparse.Namespace) -> int:
     from triage.commands.change import resume  # noqa: PLC0415 - see above
 
     return resume(load_settings(words.config))
+
+
+def _feedback(words: argparse.Namespace) -> int:
+    from triage.commands.feedback import feedback  # noqa: PLC0415 - see above
+
+    return feedback(load_settings(words.config), words.since, as_csv=words.csv)
+
+
+def _user(words: argparse.Namespace) -> int:
+    from triage.commands import users  # noqa: PLC0415 - see above
+
+    settings = load_settings(words.config)
+    verbs: dict[str, Callable[[], int]] = {
+        "add": lambda: users.add_user(settings, words.name, words.role, machine=words.machine),
+        "list": lambda: users.list_users(settings),
+        "roles": lambda: users.set_roles(settings, words.name, words.role),
+        "token": lambda: users.give_token(settings, words.name, revoke=words.revoke),
+        "password": lambda: users.set_password(settings, words.name),
+        "disable": lambda: users.set_disabled(settings, words.name, disabled=True),
+        "enable": lambda: users.set_disabled(settings, words.name, disabled=False),
+        "remove": lambda: users.remove_user(settings, words.name),
+    }
+    return verbs[words.verb]()

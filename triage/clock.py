@@ -10,10 +10,11 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from triage.conclude import conclude_ready, place_standing
+from triage.decision import ladder_of
 from triage.log import get_logger
+from triage.modes import check_findings
 from triage.owners import is_dead
 from triage.store import Store
-from triage.values import Mode
 from triage.vision.bundle import Bundle, default_bundle_folder
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def run(
     """
     bundle = Bundle.load(settings.worker.bundle or default_bundle_folder())
     with Store.open(settings.state_folder) as store:
+        check_findings(settings.decision, bundle.operating_points)
         _adopt_mode(store, settings)
         scheduler = _scheduler(store, settings, bundle)
         scheduler.start()
@@ -61,7 +63,7 @@ def _adopt_mode(store: Store, settings: Settings) -> None:
     moved = store.place_all(
         lambda stands: place_standing(settings, stands),
         f"mode {settings.decision.mode.value}",
-        lift_cap=settings.decision.mode is Mode.SHADOW,
+        lift_cap=ladder_of(settings.decision).moves_nothing,
     )
     log.info("mode in force", action="mode", mode=settings.decision.mode.value, count=moved)
 
@@ -99,7 +101,7 @@ def _note_overdue(store: Store, settings: Settings) -> None:
 
     In shadow mode, and while the brake is on, nothing is raised anywhere.
     """
-    if settings.decision.mode is Mode.SHADOW or store.paused():
+    if ladder_of(settings.decision).moves_nothing or store.paused():
         return
     cap_seconds = settings.worklist.waiting_cap_minutes * 60
     count = store.note_overdue(store.clock(), cap_seconds)
@@ -109,9 +111,12 @@ def _note_overdue(store: Store, settings: Settings) -> None:
 
 def _reap(store: Store, settings: Settings) -> None:
     images = store.reap_images(settings.worker.maximum_attempts, is_dead)
-    deliveries = store.reap_deliveries(is_dead)
-    if images or deliveries:
-        log.warning("leases ran out", action="reaped", images=images, deliveries=deliveries)
+    deliveries = store.reap_deliveries(is_dead) + store.reap_results(is_dead)
+    events = store.reap_events(is_dead)
+    if images or deliveries or events:
+        log.warning(
+            "leases ran out", action="reaped", images=images, deliveries=deliveries, count=events
+        )
 
 
 def _watch_disk(settings: Settings) -> None:

@@ -9,19 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from triage.decision import decide, is_spared, place
+from triage.decision import decide, is_spared, ladder_of, place
 from triage.errors import ReportError, TransientError
 from triage.filing import file_report
 from triage.log import get_logger
+from triage.modes import modes_of
 from triage.store import Placement
-from triage.values import Mode, Outcome, StudyState
+from triage.values import Outcome, StudyState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from triage.settings import Settings
     from triage.store import ReportRecord, StandingDecision, Store, StudySnapshot
-    from triage.values import Decision, OperatingPoint
+    from triage.values import Decision, Mode, OperatingPoint
     from triage.vision.bundle import Bundle
 
 log = get_logger("conclude")
@@ -38,15 +39,15 @@ def conclude_ready(store: Store, settings: Settings, bundle: Bundle) -> int:
     Returns:
         How many studies got a decision.
     """
-    uids = store.studies_to_examine()
+    waits = [worklist.wait_seconds for worklist in settings.modality_worklists]
+    uids = store.studies_to_examine(order_wait_seconds=max(waits, default=0.0))
     return sum(_examine_alone(store, settings, bundle, uid) for uid in uids)
 
 
 def place_standing(settings: Settings, stands: StandingDecision) -> Placement:
-    """Return where a decided study belongs under the site's present mode."""
-    reading_class = place(
-        stands.outcome, stands.order_priority, settings.decision.mode, spared=stands.spared
-    )
+    """Return where a decided study belongs under the site's present modes."""
+    mode = ladder_of(settings.decision).at(stands.films).governing(stands.flagged)
+    reading_class = place(stands.outcome, stands.order_priority, mode, spared=stands.spared)
     return Placement(reading_class, stands.reasons, stands.outcome)
 
 
@@ -67,17 +68,19 @@ def _examine(store: Store, settings: Settings, bundle: Bundle, study_instance_ui
     snapshot = store.snapshot(study_instance_uid)
     if _requeue_outdated(store, snapshot, bundle.identity.digest):
         return False
-    mode = Mode.SHADOW if snapshot.paused else settings.decision.mode
+    modes = modes_of(settings.decision, snapshot)
     spared = is_spared(study_instance_uid, settings.decision.undemoted_share)
     decision = decide(
         snapshot.evidence,
         bundle.operating_points,
         bundle.members,
         bundle.identity.digest,
-        mode,
+        modes.general,
         spared=spared,
+        finding_modes=modes.findings,
     )
     if snapshot.state is StudyState.COMPLETE and snapshot.settled:
+        mode = modes.governing(decision.flagged)
         return _conclude(store, settings, bundle, snapshot, decision, mode, spared=spared)
     _raise_early(store, bundle, snapshot, decision)
     return False

@@ -41,3 +41,11 @@ class ReportError(PermanentError):
 
 class DeliveryError(TransientError):
     """A destination did not take an object this time."""
+
+
+class DeliveryRefusedError(PermanentError):
+    """What was to be delivered cannot be, however often it is tried."""
+
+
+class MessageError(PermanentError):
+    """A received HL7 message cannot be understood (answered with AR)."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from triage import log as logs
 from triage.errors import TransientError, TriageError
 from triage.presence import signing
+from triage.settings import receiver_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,18 @@ LIFELINE_FD = "TRIAGE_LIFELINE_FD"  # the role reads: its end means that the sup
 READY, ALIVE = b"r", b"."
 
 
+def _always(_settings: Settings) -> bool:
+    return True
+
+
+def _with_hl7(settings: Settings) -> bool:
+    return settings.hl7.port != 0
+
+
+def _with_receivers(settings: Settings) -> bool:
+    return any(receiver_names(settings)) or bool(settings.modality_worklists)
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """One role.
@@ -40,11 +53,13 @@ class Role:
         module: Where its `run(settings, stop, alive, ready)` stands; imported by its own
             process only, so that the listener never carries a deep-learning library.
         stop_seconds: How long it may take to finish what it holds when told to stop.
+        needed: Whether a site with these settings has the role at all.
     """
 
     name: str
     module: str
     stop_seconds: float
+    needed: Callable[[Settings], bool] = _always
 
 
 # In the order in which they stop: nothing new comes in, what is in gets through, then the
@@ -53,12 +68,19 @@ ROLES = {
     role.name: role
     for role in (
         Role("listener", "triage.intake.listener", stop_seconds=15),
+        Role("hl7", "triage.hl7.server", stop_seconds=10, needed=_with_hl7),
         Role("worker", "triage.vision.worker", stop_seconds=30),
         Role("clock", "triage.clock", stop_seconds=10),
         Role("courier", "triage.delivery.courier", stop_seconds=35),
+        Role("receivers", "triage.receivers.carrier", stop_seconds=35, needed=_with_receivers),
         Role("web", "triage.web.server", stop_seconds=5),
     )
 }
+
+
+def roles_of(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the roles that a site has, in the order in which they stop."""
+    return tuple(name for name, role in ROLES.items() if role.needed(settings))
 
 
 def run_role(settings: Settings, name: str, environment: Mapping[str, str]) -> int:

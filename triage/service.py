@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triage import log as logs
-from triage.roles import EXIT_FAILED, EXIT_REFUSED, HEARTBEAT_FD, LIFELINE_FD, READY, ROLES, Role
+from triage.roles import (
+    EXIT_FAILED,
+    EXIT_REFUSED,
+    HEARTBEAT_FD,
+    LIFELINE_FD,
+    READY,
+    ROLES,
+    Role,
+    roles_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -266,7 +275,8 @@ def processes(settings: Settings) -> Sequence[tuple[str, Role]]:
         LISTENER: _listeners(settings.listener.listeners),
         "worker": _workers(settings.worker.device),
     }
-    return [(name, role) for role in ROLES.values() for name in several.get(role.name, [role.name])]
+    roles = [ROLES[name] for name in roles_of(settings)]
+    return [(name, role) for role in roles for name in several.get(role.name, [role.name])]
 
 
 def _listeners(count: int) -> list[str]:

@@ -6,8 +6,9 @@ the same parts give the same UID in every process and on every machine.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from triage import __version__
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _NAMESPACE: Final = UUID("5ad0ad0e-5c0e-4f0f-9f0b-7a1d6c5e2b91")  # chosen once; never change it
+_UID: Final = re.compile(r"\d+(\.\d+)*", re.ASCII)
+_LONGEST_UID: Final = 64  # PS3.5 9.1
+
+
+def is_uid(text: str) -> bool:
+    """Whether a text can be a UID; components with leading zeros are seen, and let pass."""
+    return len(text) <= _LONGEST_UID and _UID.fullmatch(text) is not None
+
+
+def new_uid() -> str:
+    """A UID that nothing else has."""
+    return f"2.25.{uuid4().int}"
 
 
 def derived_uid(*parts: str) -> str:

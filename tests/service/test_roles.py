@@ -13,7 +13,7 @@ import pytest
 
 from tests.peers import free_port
 from triage.roles import ALIVE, HEARTBEAT_FD, LIFELINE_FD, READY
-from triage.settings import WebSettings, WorkerSettings, default_settings, render_toml
+from triage.settings import Hl7Settings, WebSettings, WorkerSettings, default_settings, render_toml
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,6 +88,16 @@ def test_a_role_tells_that_it_is_ready_and_alive_and_ends_in_order_on_sigterm(st
     assert role.end()[0] == 0
 
 
+def test_the_hl7_role_runs_where_it_has_a_port_and_says_so_where_it_has_none(start):
+    role = start("hl7", hl7=Hl7Settings(port=free_port(), address="127.0.0.1"))
+    role.hear(READY)
+    role.hear(ALIVE)
+    role.process.send_signal(signal.SIGTERM)
+    assert role.end()[0] == 0
+    code, complaints = start("hl7").end()
+    assert (code, "hl7.port is 0" in complaints) == (2, True)
+
+
 def test_a_role_whose_supervisor_is_gone_ends_by_itself(start):
     role = start("courier")
     role.hear(READY)
@@ -106,4 +116,4 @@ def test_a_role_that_cannot_work_says_so_in_a_sentence(start, tmp_path):
 def test_an_unknown_role_is_named_with_the_known_ones(start):
     code, complaints = start("workers").end()
     assert code == 2
-    assert "listener, worker, clock, courier, web" in complaints
+    assert "listener, hl7, worker, clock, courier, receivers, web" in complaints

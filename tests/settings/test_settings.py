@@ -14,12 +14,16 @@ from hypothesis import strategies as st
 from triage.errors import SettingsError
 from triage.settings import (
     Destination,
+    FindingMode,
+    Peer,
     Settings,
+    SiteMode,
     UnknownSopClasses,
     default_settings,
     example_toml,
     load_settings,
     parse_settings,
+    receiver_names,
     render_toml,
 )
 from triage.values import Mode
@@ -51,8 +55,18 @@ def all_keys() -> dict[str, tuple[str, dataclasses.Field]]:
             continue
         header = f"[[{field.name}]]" if field.default == () else f"[{field.name}]"
         for key in dataclasses.fields(section):
-            keys[f"{field.name}.{key.name}"] = (header, key)
+            if "named" in key.metadata:
+                keys |= named_keys(f"{field.name}.{key.name}", key.metadata["section"])
+            else:
+                keys[f"{field.name}.{key.name}"] = (header, key)
     return keys
+
+
+def named_keys(where: str, section: type) -> dict[str, tuple[str, dataclasses.Field]]:
+    """Return the keys of tables that are headed by a name, with the header in the example."""
+    names = {"decision.sites": "GENERAL HOSPITAL", "decision.findings": "spondylosis"}
+    header = f'[{where}."{names[where]}"]'
+    return {f"{where}.{key.name}": (header, key) for key in dataclasses.fields(section)[1:]}
 
 
 def test_an_empty_file_gives_the_defaults():
@@ -193,6 +207,15 @@ def test_destinations_need_names_of_their_own_whatever_the_case():
 def test_the_same_pacs_under_two_names_is_refused():
     (fault,) = faults_of(PACS + PACS.replace('"pacs"', '"archive"'))
     assert fault.startswith("destinations[2].address: is the same PACS as destinations[1]")
+
+
+@pytest.mark.parametrize(
+    ("other", "same"), [(('"A"', '"B"'), "name"), (('"a"', '"b"'), "ae_title")]
+)
+def test_peers_are_told_apart_by_name_and_by_ae_title(other, same):
+    one = '[[peers]]\nname = "a"\nae_title = "A"\naddress = "10.0.0.5"\nport = 104\n'
+    (fault,) = faults_of(one + one.replace(*other))
+    assert fault.startswith(f"peers[2].{same}: ")
 
 
 @pytest.mark.parametrize(
@@ -361,6 +384,96 @@ def test_the_byte_order_mark_of_some_editors_is_accepted(tmp_path):
     assert load_settings(tmp_path / "triage.toml").web.port == 9
 
 
+MODES = """
+[decision]
+mode = "promote"
+[decision.sites."General  Hospital"]
+mode = "shadow"
+[decision.sites.CR1]
+mode = "demote"
+[decision.findings.spondylosis]
+mode = "promote"
+"""
+
+
+def test_sites_and_findings_have_modes_of_their_own():
+    decision = parse_settings(MODES, "triage.toml").decision
+    assert decision.mode is Mode.PROMOTE
+    assert decision.sites == (
+        SiteMode("GENERAL HOSPITAL", Mode.SHADOW),
+        SiteMode("CR1", Mode.DEMOTE),
+    )
+    assert decision.findings == (FindingMode("spondylosis", Mode.PROMOTE),)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('[decision.sites.X]\nmode = "raise"', r'decision\.sites\."X"\.mode: "raise" is refused.*'),
+        ("[decision.sites.X]", r'decision\.sites\."X"\.mode: is missing; .*'),
+        ('[decision.sites.X]\nmod = "shadow"\nmode = "shadow"', r".*nearest known one is mode"),
+        ('[decision.sites.X]\nname = "Y"\nmode = "shadow"', r".*\.name: there is no such key.*"),
+        ('[decision]\nsites = "X"', r'decision\.sites: write it as tables, .*sites\."NAME"\]'),
+        ("[decision.sites]\nX = 1", r"decision\.sites: write it as tables, .*"),
+        ('[decision.findings."Big One"]\nmode = "shadow"', r".*allowed is the name of a finding.*"),
+        (
+            '[decision.sites.x]\nmode = "shadow"\n[decision.sites.X]\nmode = "demote"',
+            r'decision\.sites: "X" stands there twice .*',
+        ),
+    ],
+)
+def test_a_wrong_mode_of_a_site_or_a_finding_is_refused_by_name(text, fault):
+    (found,) = faults_of(text)
+    assert re.fullmatch(fault, found)
+
+
+RECEIVERS = """
+[[orthanc_receivers]]
+name = "one"
+url = "https://pacs.example:8043/orthanc/"
+[[ups_receivers]]
+name = "two"
+ae_title = "UPS"
+address = "10.0.0.5"
+port = 104
+"""
+
+
+def test_receivers_are_read_and_named_in_order():
+    settings = parse_settings(RECEIVERS, "triage.toml")
+    assert settings.orthanc_receivers[0].url == "https://pacs.example:8043/orthanc"
+    assert [name for _, name in receiver_names(settings)] == ["one", "two"]
+
+
+def test_two_receivers_of_one_name_are_refused_whatever_their_kind():
+    (fault,) = faults_of(RECEIVERS.replace('"two"', '"One"'))
+    assert fault.startswith('ups_receivers[1].name: "One" is the name of orthanc_receivers[1] too')
+
+
+def test_a_ups_receiver_that_is_our_own_listener_is_refused():
+    text = RECEIVERS.replace("10.0.0.5", "localhost") + "[listener]\nport = 104\n"
+    (fault,) = faults_of(text)
+    assert fault.startswith("ups_receivers[1].port: ")
+    assert "own listener" in fault
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "pacs.example",
+        "ftp://pacs.example",
+        "http://",
+        "http://user:secret@pacs.example",
+        "http://pacs.example:99999",
+        "http://pacs.example/?a=b",
+        "http://a b",
+    ],
+)
+def test_an_address_that_is_no_http_service_is_refused_and_a_password_in_it_too(url):
+    (fault,) = faults_of(RECEIVERS.replace("https://pacs.example:8043/orthanc/", url))
+    assert fault.startswith("orthanc_receivers[1].url: ")
+
+
 def test_settings_are_written_and_read_back_the_same(tmp_path):
     settings = dataclasses.replace(
         default_settings(tmp_path / 'quote " and \\ and ü 🦴'),
@@ -376,6 +489,8 @@ def test_settings_are_written_and_read_back_the_same(tmp_path):
             Destination("a", "A", "10.0.0.1", 104),
             Destination("b", "B", "b.example", 4242, "ME"),
         ),
+        decision=parse_settings(MODES, "modes").decision,
+        orthanc_receivers=parse_settings(RECEIVERS, "receivers").orthanc_receivers,
     )
     assert parse_settings(render_toml(settings), "written") == settings
 
@@ -436,11 +551,18 @@ def test_the_example_documents_every_key_with_its_default(root, dotted):
     assert key.metadata["description"].split()[0] in " ".join(lines[max(start, there - 5) : there])
 
 
-def test_the_example_with_every_key_set_is_the_defaults_and_one_destination(root):
+def test_the_example_with_every_key_set_is_the_defaults_and_one_of_each_table(root):
     text = (root / "deploy" / "triage.example.toml").read_text()
     settings = parse_settings(re.sub(r"(?m)^#(?=\S)", "", text), "example")
     assert settings.destinations == (Destination("pacs", "PACS", "pacs.hospital.example", 104),)
-    assert dataclasses.replace(settings, destinations=()) == Settings()
+    assert settings.peers == (Peer("viewer", "VIEWER", "viewer.hospital.example", 11115),)
+    assert settings.decision.sites == (SiteMode("GENERAL HOSPITAL", Mode.SHADOW),)
+    assert settings.decision.findings == (FindingMode("spondylosis", Mode.PROMOTE),)
+    examples = [field.name for field in dataclasses.fields(Settings) if field.default == ()]
+    assert all(len(getattr(settings, name)) == 1 for name in examples)
+    plain = dataclasses.replace(settings.decision, sites=(), findings=())
+    emptied = dict.fromkeys(examples, ())
+    assert dataclasses.replace(settings, decision=plain, **emptied) == Settings()
 
 
 @pytest.mark.parametrize("dotted", all_keys())
@@ -448,3 +570,26 @@ def test_every_key_says_what_it_is_for_and_what_is_allowed(dotted):
     _, key = all_keys()[dotted]
     assert key.metadata["description"].endswith(".")
     assert key.metadata["rule"].allowed
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('tls_certificate = "/srv/page.pem"', "web.tls_private_key"),
+        ('tls_private_key = "/srv/page.key"', "web.tls_certificate"),
+        ('proxy_user_header = "X-Remote-User"', "web.proxy_user_header"),
+        ('proxy_roles_header = "X-Roles"', "web.proxy_roles_header"),
+        ('proxy_user_header = "X Remote"', "web.proxy_user_header"),
+        ('host_names = ["a b"]', "web.host_names"),
+    ],
+)
+def test_settings_of_the_page_that_would_open_it_by_half_are_refused(text, key):
+    (fault,) = faults_of(f"[web]\n{text}\n")
+    assert fault.startswith(f"{key}: ")
+
+
+def test_a_page_behind_a_proxy_is_read():
+    text = '[web]\ntrusted_proxies = ["10.0.0.0/8"]\nproxy_user_header = "X-Remote-User"\n'
+    web = parse_settings(text, "triage.toml").web
+    assert web.trusted_proxies == (ip_network("10.0.0.0/8"),)
+    assert web.proxy_user_header == "X-Remote-User"

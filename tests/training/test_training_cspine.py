@@ -16,7 +16,12 @@ from training.progress import Stages
 from training.recipes import cspine
 from training.recipes.options import RunOptions
 from training.sources.splits import SPLIT_FILE
-from training.spine.cases import RARE_FINDINGS, rare_cases, scope_cases, training_cases
+from training.spine.cases import (
+    abnormal_cases,
+    rare_cases,
+    scope_cases,
+    training_cases,
+)
 from training.spine.findings import FINDINGS
 from training.spine.fitting import Sizes
 from training.spine.plan import Plan
@@ -31,6 +36,7 @@ FEW = replace(
     tuning=8,
     limits=12,
     calibration=10,
+    positives=0,
     rare=2,
     test=12,
     test_rare=1,
@@ -48,9 +54,13 @@ def test_no_two_groups_of_films_share_a_seed() -> None:
     plan = Plan()
     groups = [
         training_cases(plan.train, 1),
-        *(scope_cases(name, 1000, 1) for name in ("tuning", "limits", "calibration", "test")),
+        *(
+            scope_cases(name, getattr(plan, name), 1)
+            for name in ("tuning", "limits", "calibration", "test")
+        ),
         *rare_cases("calibration", plan.rare, 1).values(),
-        *rare_cases("test", plan.rare, 1).values(),
+        abnormal_cases("calibration", plan.positives, 1),
+        *rare_cases("test", plan.test_rare, 1).values(),
     ]
     seeds = [case.seed for cases in groups for case in cases]
 
@@ -60,7 +70,7 @@ def test_no_two_groups_of_films_share_a_seed() -> None:
 def test_rare_findings_are_drawn_often_enough_for_a_certificate() -> None:
     rare = rare_cases("calibration", Plan().rare, 1)
 
-    assert set(rare) == set(RARE_FINDINGS) < {finding.name for finding in FINDINGS}
+    assert set(rare) == {"swelling"} < {finding.name for finding in FINDINGS}
     assert len(rare["swelling"]) >= positives_needed(Plan().aims.finding_alpha, 0.05)
     for name, cases in rare.items():
         assert all({found.split(":")[0] for found in case.findings} == {name} for case in cases)

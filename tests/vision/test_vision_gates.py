@@ -115,7 +115,16 @@ def measures() -> FilmMeasures:
     statistics = FilmStatistics(800.0, 0.9, 1.3, 0.02, 0.25, 0.12, 0.01)
     landmarks = render(draw_case(3, abnormal=False)).keypoints
     return FilmMeasures(
-        statistics, 0.99, 0.01, 0.01, 0.01, 0.01, landmarks, np.full(23, 0.9, np.float32), 5.0
+        statistics,
+        lateral=0.99,
+        inverted=0.01,
+        hardware=0.01,
+        child=0.01,
+        text=0.01,
+        landmarks=landmarks,
+        confidence=np.full(23, 0.9, np.float32),
+        metal=0.0,
+        distance=5.0,
     )
 
 
@@ -136,6 +145,7 @@ BAD_VALUES = (
     ("maximum_depth", "landmarks.greatest-depth"),
     ("maximum_turn_degrees", "landmarks.rotation"),
     ("maximum_hardware", "hardware"),
+    ("maximum_metal", "hardware.metal"),
     ("maximum_child", "age.appearance"),
     ("maximum_text", "pixels.text"),
     ("maximum_distance", "embedding"),

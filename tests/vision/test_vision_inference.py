@@ -14,7 +14,8 @@ from tests.vision.bundles import bundle_parts
 from training.phantom import draw_case, render
 from triage.errors import BundleError, TransientError
 from triage.vision.bundle import Bundle, default_bundle_folder
-from triage.vision.inference import Analyst, choose_device, examine, in_batches
+from triage.vision.inference import Analyst, choose_device, examine, in_batches, metal_shares
+from triage.vision.path import PixelPath
 from triage.vision.pixels import prepare
 
 if TYPE_CHECKING:
@@ -197,6 +198,26 @@ def passing(shipped: Analyst, **wishes: Any) -> list[bool]:
         for s in seeds(0)
     ]
     return [not analysis.failed_gates for analysis in shipped.analyse(films)]
+
+
+@pytest.mark.parametrize("facing", ["left", "right"])
+def test_metal_at_the_spine_is_brighter_than_any_bone(facing: str) -> None:
+    """Every film with hardware shows more of it than every film without."""
+
+    def metal(*, hardware: bool) -> list[float]:
+        cases = [draw_case(seed, hardware=hardware, facing=facing) for seed in range(900, 912)]
+        films = [(prepare(film.pixels, PixelPath()), film.keypoints) for film in map(render, cases)]
+        return [
+            float(
+                metal_shares(
+                    torch.from_numpy(film.image)[None, None],
+                    torch.from_numpy(film.placement.to_square(points))[None],
+                )
+            )
+            for film, points in films
+        ]
+
+    assert max(metal(hardware=False)) < min(metal(hardware=True))
 
 
 def test_the_shipped_bundle_lets_most_films_in_scope_pass(shipped: Analyst) -> None:

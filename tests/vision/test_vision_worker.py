@@ -208,10 +208,10 @@ class at_work:  # noqa: N801 - reads as a verb in a with statement
 class Failing(Analyst):
     """An analyst that fails for films with one value at their first pixel."""
 
-    def analyse(self, films: Any) -> Any:
+    def assess(self, films: Any) -> Any:
         if any(film.image.max() == 0 for film in films):
             raise ValueError("this film breaks the networks")
-        return super().analyse(films)
+        return super().assess(films)
 
 
 def test_of_a_batch_that_fails_only_the_guilty_image_is_set_aside(site: Site) -> None:
@@ -235,10 +235,10 @@ class Pausing(Analyst):
         super().__init__(*arguments)
         self.reached, self.release = threading.Event(), threading.Event()
 
-    def analyse(self, films: Any) -> Any:
+    def assess(self, films: Any) -> Any:
         self.reached.set()
         assert self.release.wait(WAIT_SECONDS)
-        return super().analyse(films)
+        return super().assess(films)
 
 
 def test_a_stopped_worker_finishes_its_batch_and_hands_back_the_rest(site: Site) -> None:

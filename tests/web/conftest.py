@@ -1,181 +1,16 @@
-"""Factories: a store filled through its own verbs, and the real server around it."""
+"""Factories: a site with its server, a browser, readers who have logged in."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import threading
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+import shutil
+from datetime import timedelta
 
-import httpx
 import pytest
-from PIL import Image
 
-from triage.settings import DecisionSettings, Settings, WebSettings, WorklistSettings
-from triage.store import Placement, ReportRecord, Store, StoredFile
-from triage.values import (
-    Analysis,
-    BundleIdentity,
-    ConceptCode,
-    Decision,
-    FindingDefinition,
-    GateResult,
-    HeaderFacts,
-    ImageState,
-    Mode,
-    OperatingPoint,
-    OrderPriority,
-    Outcome,
-    ReadingClass,
-    Score,
-)
-from triage.web import Algorithm
-from triage.web.server import run
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-DIGEST = "5d" * 32
-ALGORITHM = Algorithm(
-    identity=BundleIdentity(
-        name="Phantom triage",
-        manufacturer="cspine-triage",
-        version="1.0",
-        digest=DIGEST,
-        device_uid="2.25.1",
-        intended_use="Trained on a phantom; shows the system at work and is not for patients.",
-    ),
-    findings=(
-        FindingDefinition(
-            "spondylosis", "Cervical spondylosis", ConceptCode("8847002", "SCT", "Spondylosis")
-        ),
-    ),
-    points=(OperatingPoint("spondylosis", 1.0, -2.0, 0.73, 0.12),),
-)
-_CLASS_OF_OUTCOME = {
-    Outcome.ABNORMAL: ReadingClass.SUSPECTED_ABNORMAL,
-    Outcome.LIKELY_NORMAL: ReadingClass.LIKELY_NORMAL,
-    Outcome.INDETERMINATE: ReadingClass.ROUTINE,
-    Outcome.NOT_ASSESSABLE: ReadingClass.ROUTINE,
-}
-
-
-@dataclass
-class Morning:
-    """A site's store whose clock stands still until told, with verbs in a site's own words."""
-
-    folder: Path
-    now: datetime = datetime(2025, 3, 4, 9, 30, tzinfo=UTC)
-    numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-
-    def __post_init__(self) -> None:
-        self.store = Store.open(self.folder, self.clock)
-        self.owner = "worker"
-
-    def clock(self) -> datetime:
-        """Return the time that this site's clock shows."""
-        return self.now
-
-    def later(self, minutes: float) -> None:
-        """Move the clock on."""
-        self.now += timedelta(minutes=minutes)
-
-    def receive(self, study: str = "", state: ImageState = ImageState.QUEUED, **facts) -> str:
-        """Record one image, of a new study unless one is named; return the Study Instance UID."""
-        number = next(self.numbers)
-        study = study or f"1.2.3.{number}"
-        known = HeaderFacts(
-            sop_class_uid="1.2.840.10008.5.1.4.1.1.1.1",
-            sop_instance_uid=f"1.2.3.4.{number}",
-            study_instance_uid=study,
-            series_instance_uid=f"{study}.1",
-            transfer_syntax_uid="1.2.840.10008.1.2.1",
-            modality="DX",
-            body_part_examined="CSPINE",
-            view_position="LL",
-            rows=2000,
-            columns=1600,
-            has_pixel_data=True,
-            patient_name=f"Doe^Jane {number}",
-            patient_id=f"P{number:04d}",
-            patient_birth_date="19710203",
-            patient_sex="F",
-            accession_number=f"A{number:05d}",
-            study_date="20250304",
-            study_description="C-spine lateral",
-        )
-        file = StoredFile(
-            f"spool/{number}.dcm", 7_200_000, hashlib.sha256(str(number).encode()).hexdigest()
-        )
-        self.store.record_instance(
-            replace(known, **facts), file, state=state, calling_ae_title="MODALITY1"
-        )
-        return study
-
-    def analyse(self, logit: float, *, picture: Image.Image | None = None, **gate) -> None:
-        """Let the worker analyse every image that waits, with one score each."""
-        for image in self.store.claim_images(self.owner, 100, 60):
-            name = f"thumbnails/{image.instance_id}.png"
-            (picture or Image.new("L", (88, 104), 90)).save(self.folder / name)
-            gates = (
-                GateResult("header.view", True, value=None),
-                replace(GateResult("pixels.blur", True, "", 0.41, 0.2), **gate),
-            )
-            scores = tuple(
-                Score("spondylosis", member, raw, 1 / (1 + 2.718281828**-raw))
-                for member, raw in (("a", logit - 0.3), ("b", logit + 0.3))
-            )
-            self.store.finish_image(
-                image.instance_id, self.owner, Analysis(DIGEST, gates, scores), name
-            )
-
-    def decide(self, study: str, outcome: Outcome, *reasons: str, destinations=("pacs",)) -> None:
-        """Complete a study and write a decision with its report."""
-        self.store.association_released([study])
-        snapshot = self.store.snapshot(study)
-        number = next(self.numbers)
-        urgent = snapshot.evidence.order_priority.urgent
-        placed = ReadingClass.URGENT_ORDER if urgent else _CLASS_OF_OUTCOME[outcome]
-        decision = Decision(outcome, placed, reasons or ("a reason",))
-        report = ReportRecord(
-            sop_instance_uid=f"2.25.{number}",
-            sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34",
-            series_instance_uid=f"2.25.{number}.1",
-            path=f"reports/{number}.dcm",
-            created_at=self.now,
-        )
-        assert self.store.record_decision(
-            snapshot,
-            decision,
-            Placement(placed, decision.reasons, outcome),
-            report,
-            mode=Mode.DEMOTE,
-            spared=False,
-            bundle_digest=DIGEST,
-            destinations=destinations,
-        )
-
-    def study_with(self, outcome: Outcome, *reasons: str, **facts) -> str:
-        """Receive, analyse and decide a study in one go; return its UID."""
-        study = self.receive(**facts)
-        self.analyse({Outcome.ABNORMAL: 2.0, Outcome.LIKELY_NORMAL: -3.0}.get(outcome, -0.5))
-        self.decide(study, outcome, *reasons)
-        return study
-
-    def stat_order(self, **facts) -> str:
-        """Receive a study whose order says STAT."""
-        return self.receive(order_priority=OrderPriority.STAT, **facts)
-
-    def settings(self, **web) -> Settings:
-        """Return this site's settings; the page takes any free port."""
-        return Settings(
-            state_folder=self.folder,
-            decision=DecisionSettings(mode=Mode.DEMOTE),
-            worklist=WorklistSettings(waiting_cap_minutes=240),
-            web=WebSettings(**{"address": "127.0.0.1", "port": 0, **web}),
-        )
+from tests.web.pages import ARGUMENTS
+from tests.web.site import ALGORITHM, Morning, RunningWeb
+from triage.values import UserRole
+from triage.web.access.tokens import new_token, token_hash
 
 
 @pytest.fixture
@@ -192,54 +27,6 @@ def morning(tmp_path):
     site.store.close()
 
 
-class RunningWeb:
-    """The web role in a thread of this process, reached through real sockets."""
-
-    def __init__(self, settings: Settings, **details) -> None:
-        self._settings = settings
-        self._details = details
-        self._stop = threading.Event()
-        self._ready = threading.Event()
-        self.beats = 0
-        self.port = 0
-        self.failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
-
-    def start(self) -> RunningWeb:
-        """Start the role and wait until it answers."""
-        self._thread.start()
-        assert self._ready.wait(20), self.failure
-        return self
-
-    def stop(self) -> None:
-        """Stop the role and wait for its end."""
-        self._stop.set()
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-
-    @property
-    def url(self) -> str:
-        """Where the page is."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def client(self) -> httpx.Client:
-        """Return a client for this server."""
-        return httpx.Client(base_url=self.url, timeout=10)
-
-    def _run(self) -> None:
-        try:
-            run(self._settings, self._stop, self._alive, self._is_ready, **self._details)
-        except BaseException as error:  # noqa: BLE001  handed to the test that asks
-            self.failure = error
-
-    def _alive(self) -> None:
-        self.beats += 1
-
-    def _is_ready(self, port: int) -> None:
-        self.port = port
-        self._ready.set()
-
-
 @pytest.fixture
 def serve(morning):
     """Return a function that starts the web role for the morning's site."""
@@ -254,3 +41,66 @@ def serve(morning):
     yield start
     for each in running:
         each.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def log_in(morning):
+    """Return a function that returns the cookie of a user who has just logged in."""
+
+    def open_session(name: str, *roles: UserRole) -> dict[str, str]:
+        morning.store.add_user(name, roles or (UserRole.READER,), "")
+        token = new_token()
+        kept = timedelta(hours=8)
+        assert morning.store.open_session(token_hash(token), name, idle=kept, longest=kept)
+        return {"name": "triage-session", "value": token}
+
+    return open_session
+
+
+def complaint_of(said) -> list[str]:
+    """Return what a page complains about in its console.
+
+    It is no fault that a server which a test has stopped does not answer, nor that an image
+    which a test has recorded without a file has no larger view.
+    """
+    expected = "ERR_CONNECTION_REFUSED" in said.text or "/films/" in said.location.get("url", "")
+    return [said.text] if said.type == "error" and not expected else []
+
+
+@pytest.fixture
+def open_page(browser, log_in):
+    """Return a function that opens an address; what the page complains about fails the test.
+
+    With `user` it is opened by a reader of that name who has logged in, or by one with `roles`.
+    """
+    contexts = []
+    complaints: list[str] = []
+
+    def open_address(url: str, *, user: str = "", roles: tuple[UserRole, ...] = (), **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        if user:
+            context.add_cookies([{**log_in(user, *roles), "url": url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.extend(complaint_of(said)))
+        page.goto(url)
+        return page
+
+    yield open_address
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.web.pages import ROWS, contrast, focused, luminance, shown, texts_of, work_item
 from triage.values import Outcome
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-dev-shm-usage",
-]
-ROWS = "tr.study"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium without a window."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Return a function that opens an address; what the page complains about fails the test."""
-    contexts = []
-    complaints: list[str] = []
-
-    def open_address(url: str, **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
-        )
-        page.goto(url)
-        return page
-
-    yield open_address
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def shown(page) -> list[str]:
-    """Return the work item UIDs that the page shows, from top to bottom."""
-    return [row.get_attribute("id").removeprefix("w-") for row in page.locator(ROWS).all()]
-
-
-def focused(page) -> str:
-    """Return the work item UID of the line that has the focus."""
-    return page.evaluate("document.activeElement.closest('tr.study')?.id ?? ''").removeprefix("w-")
-
-
-def work_item(morning, study: str) -> str:
-    """Return the work item UID of a study."""
-    return morning.store.study(study).entry.work_item_uid
 
 
 def test_the_order_on_the_page_is_the_order_of_the_api(morning, serve, open_page):
@@ -156,7 +96,8 @@ def test_the_focused_line_is_seen_and_said(morning, serve, open_page):
     morning.stat_order(patient_name="Doe^Jane")
     page = open_page(serve().url)
     page.keyboard.press("j")
-    link = page.get_by_role("link", name="1, Doe, Jane, high priority, STAT order")
+    name = "1 Doe, Jane, high priority, STAT order, Receiving images, waiting <1 min"
+    link = page.get_by_role("link", name=name)
     expect(link).to_be_focused()
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     assert page.get_by_role("row").count() == 3
@@ -192,7 +133,7 @@ def test_a_list_that_is_no_longer_live_says_so_until_it_is_again(morning, serve,
 
 
 def test_a_service_that_falls_silent_turns_the_page_stale(morning, serve, open_page, monkeypatch):
-    monkeypatch.setattr("triage.web.pages.STALE_SECONDS", 1.5)
+    monkeypatch.setattr("triage.web.render.STALE_SECONDS", 1.5)
     monkeypatch.setattr("triage.web.events.BEAT_SECONDS", 600.0)
     morning.receive()
     page = open_page(serve().url)
@@ -203,7 +144,7 @@ def test_waiting_times_run_on_by_themselves(morning, serve, open_page):
     morning.receive()
     morning.later(59 / 60)
     page = open_page(serve().url)
-    expect(page.locator(".waited")).to_have_text("1 min")
+    expect(page.locator(".c-waiting .waited")).to_have_text("1 min")
 
 
 def test_no_request_names_a_patient_or_leaves_the_house(morning, serve, open_page):
@@ -216,7 +157,7 @@ def test_no_request_names_a_patient_or_leaves_the_house(morning, serve, open_pag
     page.on("request", lambda request: asked.append(request.url))
     page.goto(running.url)
     page.goto(f"{running.url}/studies/{work_item(morning, study)}")
-    expect(page.locator(".shot img")).to_be_visible()
+    expect(page.locator(".shot img").first).to_be_visible()
     assert len(asked) > 6
     for url in asked:
         assert urlsplit(url).netloc == f"127.0.0.1:{running.port}"
@@ -242,18 +183,7 @@ def test_every_text_has_the_contrast_that_wcag_asks_for(morning, serve, open_pag
         morning.study_with(outcome)
     morning.stat_order()
     page = open_page(serve().url, color_scheme=scheme, reduced_motion="reduce")
-    texts = page.evaluate(
-        """() => [...document.querySelectorAll("body *")].filter(
-             (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())
-               && e.checkVisibility() && getComputedStyle(e).clipPath === "none")
-           .map((e) => {
-             let box = e;
-             while (getComputedStyle(box).backgroundColor === "rgba(0, 0, 0, 0)")
-               box = box.parentElement;
-             return [e.textContent.trim(), getComputedStyle(e).color,
-                     getComputedStyle(box).backgroundColor];
-           })"""
-    )
+    texts = texts_of(page)
     assert len(texts) > 40
     faint = [text for text, ink, ground in texts if contrast(ink, ground) < 4.5]
     assert faint == []
@@ -272,16 +202,3 @@ def test_nothing_that_matters_is_cut_off(morning, serve, open_page, width):
     )
     assert cut == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of a CSS rgb() colour (WCAG 2.2)."""
-    channels = [int(number) / 255 for number in re.findall(r"\d+", colour)[:3]]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast ratio of two CSS rgb() colours (WCAG 2.2)."""
-    darker, lighter = sorted((luminance(one), luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)

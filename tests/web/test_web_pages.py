@@ -125,7 +125,7 @@ def test_a_site_may_hide_who_the_patient_is(morning, serve):
             client.get(path).text
             for path in (
                 "/",
-                "/fragment",
+                "/list",
                 f"/studies/{uid}",
                 f"/studies/{uid}/fragment",
                 "/api/worklist",
@@ -155,10 +155,10 @@ def test_no_address_on_the_pages_names_a_patient(morning, serve):
     ("method", "path", "status"),
     [
         ("GET", "/", 200),
-        ("GET", "/fragment", 200),
+        ("GET", "/list", 200),
         ("GET", "/api/worklist", 200),
         ("GET", "/metrics", 200),
-        ("GET", "/static/live.js", 200),
+        ("GET", "/static/list.js", 200),
         ("GET", "/studies/9.9.9", 404),
         ("GET", "/studies/9.9.9/thumbnail", 404),
         ("GET", "/api/studies/9.9.9", 404),
@@ -175,7 +175,7 @@ def test_every_answer_is_guarded(serve, method, path, status):
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
-    kept = "no-cache" if path.startswith("/static/live") else "no-"
+    kept = "no-cache" if path.startswith("/static/list") else "no-"
     assert answer.headers["cache-control"].startswith(kept)
     assert "server" not in answer.headers
     if status == 405:
@@ -187,7 +187,7 @@ def test_pages_need_nothing_from_elsewhere_and_no_inline_code(morning, serve):
     uid = morning.store.study(study).entry.work_item_uid
     with serve().client() as client:
         text = client.get("/").text + client.get(f"/studies/{uid}").text
-        text += client.get("/static/triage.css").text + client.get("/static/live.js").text
+        text += client.get("/static/triage.css").text + client.get("/static/list.js").text
     assert not re.search(r"https?://(?!www\.w3\.org)", text)
     assert not re.search(r"<script>|<style|\sstyle=|\son[a-z]+=", text)
 
@@ -199,7 +199,7 @@ def test_a_store_that_cannot_be_read_is_a_sentence_and_not_a_list(morning, serve
         broken.execute("ALTER TABLE work_items RENAME TO lost")
     broken.close()
     with running.client() as client:
-        for path in ("/", "/fragment", "/api/worklist"):
+        for path in ("/", "/list", "/api/worklist"):
             answer = client.get(path)
             assert answer.status_code == 503
             assert answer.headers["retry-after"] == "5"
@@ -423,7 +423,7 @@ def test_a_bundle_that_cannot_be_read_leaves_the_page_without_its_name(morning, 
 
 def test_a_fault_of_the_program_itself_is_a_plain_page(morning, serve, monkeypatch):
     running = serve()
-    monkeypatch.setattr("triage.web.pages.list_view", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("triage.web.listing.pages.lines_of", lambda *_, **__: 1 / 0)
     with running.client() as client:
         answer = client.get("/")
     assert answer.status_code == 500
@@ -438,7 +438,7 @@ def test_many_readers_at_once_get_the_same_list(morning, serve):
 
     def read() -> None:
         with running.client() as client:
-            answers.append(client.get("/fragment"))
+            answers.append(client.get("/"))
 
     readers = [threading.Thread(target=read) for _ in range(8)]
     for reader in readers:

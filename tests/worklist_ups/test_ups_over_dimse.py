@@ -190,17 +190,6 @@ def test_an_unknown_work_item_is_told(associate):
     assert status.Status == 0xC307
 
 
-def test_an_operation_that_is_not_offered_is_answered_with_a_failure(associate):
-    association = associate(UnifiedProcedureStepPull)
-    claim = Dataset()
-    claim.TransactionUID, claim.ProcedureStepState = "1.2.3.9", "IN PROGRESS"
-    status, _ = association.send_n_action(
-        claim, 1, UnifiedProcedureStepPush, "1.2.3", meta_uid=UnifiedProcedureStepPull
-    )
-    assert status.Status == 0x0110
-    assert find(association)[-1][0].Status == 0x0000
-
-
 def test_a_query_that_is_cancelled_ends(associate, monkeypatch):
     monkeypatch.setattr("pynetdicom.events.Event.is_cancelled", True)
     answers = find(associate(UnifiedProcedureStepPull))
@@ -229,11 +218,11 @@ def test_a_query_that_cannot_be_understood_is_refused(associate, identifier):
 def test_a_store_that_fails_is_told_and_the_association_goes_on(associate, monkeypatch):
     association = associate(UnifiedProcedureStepPull)
 
-    def fail(_store):
+    def fail(*_arguments):
         raise TransientError("the database is busy")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "worklist_entries", fail)
+        patched.setattr(Store, "search_uids", fail)
         assert [status.Status for status, _ in find(association)] == [0xA700]
     assert len(find(association)) == 4
 

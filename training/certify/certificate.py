@@ -216,9 +216,13 @@ def _quantile(scores: Scores, share: float) -> float:
 
 
 def temperatures(calibration: Calibration) -> dict[str, float]:
-    """Fit what each finding's logit is divided by for display (Guo et al. 2017)."""
+    """Fit what each finding's logit is divided by for display (Guo et al. 2017).
+
+    A probability depends on how often a finding is: films as they come say that.
+    """
+    rows = slice(None) if calibration.natural is None else calibration.natural
     return {
-        name: _temperature(calibration.mean[:, column], calibration.truth[:, column])
+        name: _temperature(calibration.mean[rows, column], calibration.truth[rows, column])
         for column, name in enumerate(calibration.findings)
     }
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from training.bundle.export import read_parts, write_bundle
-from training.certify.anew import certified_anew
+from training.certify.anew import certified_anew, needed_in_words
 from training.certify.chain import analyst_of
 from training.certify.films import calibration_of, deciding, phantom_cases, read_phantom, read_set
 from training.errors import RefusedError
 from training.predictions import of_finding, read_predictions
 from training.processes import Crew
-from training.statistics import positives_needed, rule_out_threshold
+from training.statistics import rule_out_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,28 +136,28 @@ def would_certify(run: Path, aims: Aims) -> Iterator[str]:
             f"{run} has no films in the split {_CALIBRATION!r}: nothing that was not trained or "
             "tuned on is left to certify with; run the recipe with a calibration share."
         )
-    needed = [positives_needed(aims.alpha, aims.delta, misses) for misses in range(3)]
-    yield (
-        f"A miss rate of at most {aims.alpha:g} with risk {aims.delta:g} takes "
-        f"{needed[0]} positives without a miss, {needed[1]} with one, {needed[2]} with two."
-    )
-    for finding in dict.fromkeys(one.finding for one in predictions):
+    findings = list(dict.fromkeys(one.finding for one in predictions))
+    alphas = {finding: aims.alpha_of(finding, findings) for finding in findings}
+    for alpha in dict.fromkeys(alphas.values()):
+        yield f"{needed_in_words(alpha, aims.delta).capitalize()}."
+    for finding, alpha in alphas.items():
         lines = [one for one in of_finding(predictions, finding) if not one.gate]
-        yield _finding_in_words(finding, lines, aims)
+        yield _finding_in_words(finding, lines, alpha, aims.delta)
     yield (
         "No certificate is written: the run makes no bundle, so no gate keeps out films that "
         "its model was not made for."
     )
 
 
-def _finding_in_words(finding: str, lines: list[Prediction], aims: Aims) -> str:
+def _finding_in_words(finding: str, lines: list[Prediction], alpha: float, delta: float) -> str:
     positives = np.array([one.highest for one in lines if one.truth])
     negatives = np.array([one.highest for one in lines if not one.truth])
-    threshold, misses = rule_out_threshold(positives, aims.alpha, aims.delta)
+    threshold, misses = rule_out_threshold(positives, alpha, delta)
     if threshold is None:
-        return f"{finding}: refused, {len(positives)} positives are too few."
+        return f"{finding}: refused, {len(positives)} positives are too few for {alpha:g}."
     lowered = f"{(negatives < threshold).mean():.1%}" if len(negatives) else "none"
     return (
-        f"{finding}: {len(positives)} positives allow {misses} misses; below {threshold:.4f} a "
-        f"film would be ruled out, {lowered} of {len(negatives)} films without it."
+        f"{finding}: {len(positives)} positives allow {misses} misses at {alpha:g}; below "
+        f"{threshold:.4f} a film would be ruled out, {lowered} of {len(negatives)} films without "
+        "it."
     )

@@ -73,7 +73,8 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         maximum_depth=shape_high(lambda s: s.greatest_depth),
         maximum_turn_degrees=shape_high(lambda s: s.turn_degrees),
         maximum_hardware=high(lambda m: m.hardware),
-        maximum_child=high(lambda m: m.child),
+        maximum_metal=high(lambda m: m.metal),
+        maximum_child=max(high(lambda m: m.child), _SURE),
         maximum_text=high(lambda m: m.text),
         maximum_distance=high(lambda m: m.distance),
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from training.commands.numbers import at_least_one, share
+
 if TYPE_CHECKING:
     import argparse
 
@@ -29,20 +31,22 @@ def add_parser(commands: Commands) -> None:
         "--data", default="phantom", help="'phantom' draws films; else the folder of a data set"
     )
     parser.add_argument("--table", type=Path, help="CSV with the labels of the data set's films")
-    parser.add_argument("--alpha", type=float, default=0.01, help="highest miss rate (0.01)")
+    parser.add_argument("--alpha", type=share, default=0.01, help="highest miss rate (0.01)")
     parser.add_argument(
         "--finding-alpha",
-        type=float,
+        type=share,
         default=0.05,
         help='highest miss rate of each particular finding beside "abnormal" (0.05)',
     )
-    parser.add_argument("--delta", type=float, default=0.05, help="risk that it is wrong (0.05)")
+    parser.add_argument("--delta", type=share, default=0.05, help="risk that it is wrong (0.05)")
     parser.add_argument("--seed", type=int, default=1, help="of the phantom films")
-    parser.add_argument("--films", type=int, default=1400, help="phantom films as they come (1400)")
+    parser.add_argument(
+        "--films", type=at_least_one, default=1400, help="phantom films as they come (1400)"
+    )
     parser.add_argument(
         "--rare", type=int, default=100, help="positives of each rarer finding on top (100)"
     )
-    parser.add_argument("--processes", type=int, default=2, help="processes at work (2)")
+    parser.add_argument("--processes", type=at_least_one, default=2, help="processes at work (2)")
     parser.set_defaults(run=run)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from training.commands.numbers import at_least_one, share
+
 if TYPE_CHECKING:
     from training.commands import Commands
 
@@ -36,9 +38,9 @@ def add_parser(commands: Commands) -> None:
         metavar="POINT",
         help="threshold of each run, set on its tuning films: youden (default) or sensitivity=.95",
     )
-    parser.add_argument("--alpha", type=_share, default=0.05, help="highest miss rate of rule-out")
-    parser.add_argument("--delta", type=_share, default=0.05, help="risk that it does not hold")
-    parser.add_argument("--resamples", type=int, default=2000, help="of the bootstrap")
+    parser.add_argument("--alpha", type=share, default=0.05, help="highest miss rate of rule-out")
+    parser.add_argument("--delta", type=share, default=0.05, help="risk that it does not hold")
+    parser.add_argument("--resamples", type=at_least_one, default=2000, help="of the bootstrap")
     parser.add_argument("--seed", type=int, default=1, help="of the bootstrap")
     parser.add_argument("--out", type=Path, help="write one HTML file here")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
@@ -51,17 +53,7 @@ def _operating_point(text: str) -> float | None:
     name, _, value = text.partition("=")
     if name != "sensitivity":
         raise argparse.ArgumentTypeError(f"{text!r} is neither youden nor sensitivity=SHARE")
-    return _share(value)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1, for instance .95")
-    return value
+    return share(value)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from training.commands.numbers import at_least_one
+
 if TYPE_CHECKING:
     import argparse
 
@@ -26,13 +28,19 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, default=Path("report.html"), help="the file to write")
     parser.add_argument("--trial", type=Path, help="folder of the trial (default: beside --out)")
     parser.add_argument("--no-trial", action="store_true", help="hold no trial")
-    parser.add_argument("--outlines", type=Path, help="CSV of real outlines, for the phantom")
-    parser.add_argument("--films", type=int, default=3000, help="of the trial, as they come (3000)")
     parser.add_argument(
-        "--cell-films", type=int, default=480, help="of the trial, for each shift (480)"
+        "--outlines",
+        type=Path,
+        help="real outlines to compare the phantom with: a CSV, or a data set with landmarks",
+    )
+    parser.add_argument(
+        "--films", type=at_least_one, default=3000, help="of the trial, as they come (3000)"
+    )
+    parser.add_argument(
+        "--cell-films", type=at_least_one, default=1500, help="of the trial, for each shift (1500)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the trial")
-    parser.add_argument("--processes", type=int, default=2, help="processes at work (2)")
+    parser.add_argument("--processes", type=at_least_one, default=2, help="processes at work (2)")
     parser.set_defaults(run=run)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from training.commands.numbers import at_least_one, share_or_all
 from training.recipes.options import IMAGENET, PHANTOM, RunOptions
 
 if TYPE_CHECKING:
@@ -61,25 +62,29 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="bundle whose locator finds landmarks in films that come without, where a crop "
         "needs them",
     )
-    parser.add_argument("--limit-films", type=int, metavar="N", help="use so many films at most")
+    parser.add_argument(
+        "--limit-films", type=at_least_one, metavar="N", help="use so many films at most"
+    )
     parser.add_argument(
         "--share",
-        type=float,
+        type=share_or_all,
         default=1.0,
         help="share of the films that cspine draws, below 1 for a quick try (default: 1)",
     )
     parser.add_argument(
         "--processes",
-        type=int,
+        type=at_least_one,
         default=2,
         help="films that are drawn or read at the same time (default: 2)",
     )
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--epochs", type=int, help="passes over the training films")
-    parser.add_argument("--batch", type=int, help="films a step")
-    parser.add_argument("--image-side", type=int, metavar="PIXELS", help="side of the pictures")
+    parser.add_argument("--epochs", type=at_least_one, help="passes over the training films")
+    parser.add_argument("--batch", type=at_least_one, help="films a step")
+    parser.add_argument(
+        "--image-side", type=at_least_one, metavar="PIXELS", help="side of the pictures"
+    )
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument(
         "--weights",
@@ -99,10 +104,12 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
-    from training.progress import Stages  # noqa: PLC0415 - `--help` answers at once
+    from training.loop import leads  # noqa: PLC0415 - `--help` answers at once
+    from training.progress import Stages  # noqa: PLC0415 - as above
     from training.recipes import find_recipe  # noqa: PLC0415 - as above
 
-    find_recipe(options.recipe).run(_asked(options), Stages(Console()))
+    console = Console(quiet=not leads())  # of several processes one speaks for all
+    find_recipe(options.recipe).run(_asked(options), Stages(console))
 
 
 def _asked(options: argparse.Namespace) -> RunOptions:

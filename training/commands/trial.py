@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from training.commands.numbers import at_least_one
+
 if TYPE_CHECKING:
     import argparse
 
@@ -24,12 +26,14 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("--out", type=Path, required=True, help="folder of the trial")
-    parser.add_argument("--films", type=int, default=3000, help="films as they come (3000)")
     parser.add_argument(
-        "--cell-films", type=int, default=480, help="the most films for each shift (480)"
+        "--films", type=at_least_one, default=3000, help="films as they come (3000)"
+    )
+    parser.add_argument(
+        "--cell-films", type=at_least_one, default=1500, help="the most films for each shift (1500)"
     )
     parser.add_argument("--seed", type=int, default=1, help="everything random follows from it")
-    parser.add_argument("--processes", type=int, default=2, help="processes at work (2)")
+    parser.add_argument("--processes", type=at_least_one, default=2, help="processes at work (2)")
     parser.set_defaults(run=run)
 
 

@@ -153,16 +153,24 @@ def _begin_by_chance(layer: nn.Module) -> None:
 
 
 def check_side(plan: NetworkPlan, side: int) -> None:
-    """Refuse pictures of which nothing would be left behind a network's poolings.
+    """Refuse pictures of which too little would be left behind a network's poolings.
+
+    Batch norm that finds one position in each map takes mean and deviation over the films of a
+    step alone. A step of two films then has gradients of 1e8 and more, and statistics with which
+    the next films give no numbers.
 
     Raises:
         RunError: They are too small.
     """
-    if side < _REDUCTION:
-        raise RunError(
-            f"{plan.backbone.value} halves its pictures five times, so --image-side must be at "
-            f"least {_REDUCTION}, not {side}: the paper's is {_USUAL_SIDE}."
-        )
+    normalises = plan.backbone not in {Backbone.VGG16, Backbone.VGG19}
+    least = 2 * _REDUCTION if normalises else _REDUCTION
+    if side >= least:
+        return
+    reason = " and normalises what is left over films and positions" if normalises else ""
+    raise RunError(
+        f"{plan.backbone.value} halves its pictures five times{reason}, so --image-side must be "
+        f"at least {least}, not {side}: the paper's is {_USUAL_SIDE}."
+    )
 
 
 def put_head(

@@ -26,7 +26,7 @@ NORMAL_SCLEROSIS = 0.25
 NORMAL_SLIP_MM = 1.2
 NORMAL_TORG_RATIO = 0.80
 LORDOSIS_LIMITS_DEGREES = (-4.0, 50.0)  # beyond the first it is a kyphosis; nobody passes the other
-MAGNIFICATION = 1.17
+MAGNIFICATION = 1.17  # of what the measures are, so that a header says what was drawn
 
 _LORDOSIS_BY_AGE = ((40.0, 7.6), (60.0, 13.3), (200.0, 16.0))  # below this age: mean degrees
 _LORDOSIS_SD = 11.5

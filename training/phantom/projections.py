@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from training.phantom.natural import MAGNIFICATION
 from training.phantom.values import View
 
 
@@ -71,7 +72,7 @@ _NECK = ("XCSP1", "XR cervical spine")
 PROJECTIONS: Final = {
     View.LATERAL: Projection(
         "CSPINE", _CERVICAL, ("LL", "RL"), (_LEFT_LATERAL, _RIGHT_LATERAL), _LATERAL_WAY,
-        _NECK, "XR CERVICAL SPINE", "C-SPINE LAT", 70, 12.5, None, 1.17, "NONE",
+        _NECK, "XR CERVICAL SPINE", "C-SPINE LAT", 70, 12.5, None, MAGNIFICATION, "NONE",
     ),
     View.AP: Projection(
         "CSPINE", _CERVICAL, ("AP", "AP"), (_FRONTAL, _FRONTAL), _FRONTAL_WAY,

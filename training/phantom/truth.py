@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from typing import Final
 
 from training.errors import DataError
 from training.phantom.values import DISCS, VERTEBRAE, PhantomCase
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 # Kinds as the phantom draws them, and those at which a level can be named, with the levels.
 _KINDS: Final = (
@@ -54,13 +47,3 @@ def has_finding(case: PhantomCase, finding: str) -> bool:
     if colon:
         return finding in case.findings
     return any(found.partition(":")[0] == kind for found in case.findings)
-
-
-def finding_truth(cases: Sequence[PhantomCase], findings: Sequence[str]) -> NDArray[np.bool_]:
-    """Which case has which finding: bool (cases, findings).
-
-    Raises:
-        DataError: The phantom knows no such finding.
-    """
-    rows = [[has_finding(case, finding) for finding in findings] for case in cases]
-    return np.array(rows, np.bool_).reshape(len(cases), len(findings))

@@ -4,17 +4,17 @@ Paper      none; what this does otherwise than the papers stands in the README.
 Data       the phantom (``--data phantom``), drawn by seed, nothing to download; or a folder of
            films (CSXA's own layout, or a table with one line a film).
 Hardware   2 CPU cores, 4 GB of memory; no GPU.
-Minutes    under 15 on 2 free cores for the phantom, rendering and certificate included (measured
+Minutes    about 15 on 2 free cores for the phantom, rendering and certificate included (measured
            figures: the bundle's card).
 Expected   AUC of "abnormal" at least .99 on fresh phantom films; rule-out certified at
            alpha = .01, delta = .05 for films with any finding, and at alpha = .05 for each
            finding that decides. The figures say nothing about patients.
 Command    training run cspine --data phantom --out RUN
 
-A locator finds the 23 landmarks of C2 to C7 and says what kind of film it sees; three readers,
+A locator finds the 23 landmarks of C2 to C7 and says what kind of film it sees; two readers,
 alike but for their seed, look at discs, vertebrae with the canal behind them, the spine and the
 film as a whole, at landmarks that are moved about while they learn. The certificate is made with
-the whole chain: the locator's landmarks, the highest logit of the three.
+the whole chain: the locator's landmarks, the higher logit of the two.
 """
 
 from __future__ import annotations

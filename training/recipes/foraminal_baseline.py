@@ -5,8 +5,8 @@ Data       As for foraminal.
 Split      As for foraminal: with the same seed the same films.
 Network    ResNet50 from ImageNet, all of it trained at once; the same region of interest, but no
            equalised histogram, no mirror images, no spatial transformer, no steps.
-Expected   Less than foraminal: accuracy by 5.3 to 6.9 points, F1 5.2 to 6.5, sensitivity 5.4 to
-           9.2, specificity 0.8 to 4.3. The paper gives no counts of films.
+Expected   Less than foraminal: accuracy by 5.3 to 6.9 points, F1 5.2 to 6.5, specificity 5.4 to
+           9.2, sensitivity 0.8 to 4.3. Counts of films were not at hand.
 Silent     As for foraminal; how long the plain network was trained (here as many epochs, 25, with
            Adam 1e-4).
 Deviates   As foraminal.

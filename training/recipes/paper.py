@@ -112,8 +112,12 @@ def run_paper(recipe: PaperRecipe, options: RunOptions, stages: Stages) -> None:
 
 
 def _refuse_taken(options: RunOptions) -> None:
-    """Look at the folder of the run before hours are spent on what it is for."""
-    if not options.resume and options.out.is_dir() and any(options.out.iterdir()):
+    """Look at the folder of the run before hours are spent on what it is for.
+
+    Of the processes that train together only the leading one looks: the others may come when it
+    has begun to write.
+    """
+    if leads() and not options.resume and options.out.is_dir() and any(options.out.iterdir()):
         raise RunError(
             f"{options.out} is not empty: go on with its run by --resume, or choose another "
             "folder with --out."

@@ -42,7 +42,8 @@ def write_report(folder: Path, out: Path, trial: Trial | None, table: Path | Non
         folder: Of a run or a bundle.
         out: The file.
         trial: Of the bundle; None leaves its sections empty.
-        table: CSV of real outlines to compare the phantom with; None leaves the section out.
+        table: Real outlines to compare the phantom with, a CSV or the folder of a data set with
+            landmarks; None leaves the section out.
 
     Raises:
         RunError: The folder is neither a run nor a bundle, or damaged.

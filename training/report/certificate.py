@@ -66,9 +66,10 @@ def _meaning(shown: Certificate) -> str:
 
 def _thresholds(shown: Certificate, bundle: Bundle) -> str:
     points = {point.finding: point.rule_out for point in bundle.operating_points}
+    titles = {finding.name: finding.title for finding in bundle.findings}
     rows = [
         (
-            escape(name),
+            escape(titles[name]),
             per_cent(one.alpha, 1),
             str(one.positives),
             str(one.misses_allowed),

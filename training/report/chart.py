@@ -11,8 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_WIDTH, _HEIGHT = 360, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 40
+# About as many units as a figure has pixels, so that words are as large as those around it.
+_WIDTH, _HEIGHT = 280, 210
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 10, 12, 40
+_LINE: Final = 12  # from one line of words to the next
 _TICKS: Final = 5  # about so many on an axis
 
 Style = Literal["line", "dashed", "dots", "bars"]
@@ -96,7 +98,7 @@ def chart(axes: Axes, series: Sequence[Series]) -> str:
         (left, right), (low, high) = frame.x_range, frame.y_range
         parts.append(f'<path class="guide" d="{frame.path([left, right], [low, high])}"/>')
     parts += [_drawn(frame, one) for one in series]
-    parts += [text for guide in axes.guides for text in frame.guide(guide)]
+    parts += [text for row, guide in enumerate(axes.guides) for text in frame.guide(guide, row)]
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(axes.title)}">'
         f"{''.join(parts)}</svg>{_legend(series)}"
@@ -191,18 +193,20 @@ class _Frame:
             f"{escape(axes.y)}</text>"
         )
 
-    def guide(self, guide: Guide) -> Iterable[str]:
+    def guide(self, guide: Guide, row: int) -> Iterable[str]:
+        """A line with its name; upright ones that lie side by side have names in rows."""
         bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
         if guide.upright:
             at = self.across(guide.at)
             yield f'<path class="guide" d="M{at:.1f} {_TOP}V{bottom}"/>'
             side = "end" if at > (_LEFT + right) / 2 else "start"
             place = at - 4 if side == "end" else at + 4
-            yield f'<text class="{side}" x="{place:.1f}" y="{_TOP + 9}">{escape(guide.name)}</text>'
+            below = _TOP + 9 + row * _LINE
+            yield f'<text class="{side}" x="{place:.1f}" y="{below}">{escape(guide.name)}</text>'
         else:
             at = self.up(guide.at)
             yield f'<path class="guide" d="M{_LEFT} {at:.1f}H{right}"/>'
-            yield f'<text class="end" x="{right}" y="{at - 4:.1f}">{escape(guide.name)}</text>'
+            yield f'<text x="{_LEFT + 4}" y="{at - 4:.1f}">{escape(guide.name)}</text>'
 
 
 def ticks(low: float, high: float) -> list[float]:

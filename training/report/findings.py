@@ -26,8 +26,9 @@ from training.statistics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from training.loop import History
     from training.predictions import Prediction
     from training.report.material import Finding, Material
     from training.statistics import Flags
@@ -206,24 +207,28 @@ def _stratum(main: Finding, kind: str, name: str, members: Flags) -> tuple[str, 
 
 def training_curves(material: Material) -> str:
     """Loss and tuning figure, epoch by epoch."""
-    items = []
-    for column, words in (("loss", "Loss on training films."), ("figure", "Tuning films.")):
-        series = [
-            Series(name, log["epoch"], log[column], tone % _TONES)
-            for tone, (name, log) in enumerate(material.logs.items())
-            if "epoch" in log and np.isfinite(log.get(column, [np.nan])).any()
+    logs = {name: log for name, log in material.logs.items() if log.epochs}
+    if not logs:
+        return ""
+    return figures(
+        [
+            _over_epochs("loss", "Loss on training films.", logs, lambda log: log.losses),
+            _over_epochs("figure", "Tuning films.", logs, lambda log: log.figures),
         ]
-        finite = [_finite(one) for one in series]
-        if finite:
-            items.append(figure(chart(Axes(words, "epoch", column), finite), words))
-    return figures(items)
+    )
 
 
-def _finite(series: Series) -> Series:
-    kept = [
-        (x, y) for x, y in zip(series.x, series.y, strict=True) if np.isfinite(x) and np.isfinite(y)
+def _over_epochs(
+    column: str,
+    words: str,
+    logs: Mapping[str, History],
+    values: Callable[[History], list[float]],
+) -> str:
+    series = [
+        Series(name, [float(one.epoch) for one in log.epochs], values(log), tone % _TONES)
+        for tone, (name, log) in enumerate(logs.items())
     ]
-    return Series(series.name, [x for x, _ in kept], [y for _, y in kept], series.tone)
+    return figure(chart(Axes(words, "epoch", column), series), words)
 
 
 def baselines(material: Material) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from training.bundle.source import RUN, bundle_folder
 from training.errors import RunError
+from training.loop import read_history
 from training.predictions import PREDICTIONS, Prediction, read_predictions
 from training.trial.campaign import predictions as predictions_of
 from triage.vision.bundle import Bundle
@@ -22,13 +21,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from training.loop import History
     from training.statistics import Flags
     from training.trial.campaign import Trial
 
 _METRICS: Final = "metrics.json"
 _TEST: Final = "test"
-
-Log = dict[str, list[float]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +81,7 @@ class Material:
     name: str
     record: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    logs: Mapping[str, Log] = field(default_factory=dict)
+    logs: Mapping[str, History] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     gated: tuple[Prediction, ...] = ()
     bundle: Bundle | None = None
@@ -117,7 +115,7 @@ def gather(folder: Path, trial: Trial | None) -> Material:
         name=_name(bundle, record, folder),
         record=record,
         metrics=_json(folder / _METRICS) or provenance.get("metrics", {}),
-        logs={log.stem: read_log(log) for log in sorted((folder / "logs").glob("*.csv"))},
+        logs={log.stem: read_history(log) for log in sorted((folder / "logs").glob("*.csv"))},
         findings=tuple(_findings([one for one in lines if not one.gate], bundle)),
         gated=tuple({one.film: one for one in lines if one.gate}.values()),
         bundle=bundle,
@@ -149,28 +147,6 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error}): run the recipe again.") from error
     return content if isinstance(content, dict) else {}
-
-
-def read_log(path: Path) -> Log:
-    """Read a table of numbers by column; what is no number becomes NaN.
-
-    Raises:
-        RunError: It cannot be read.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RunError(f"{path} cannot be read ({error}): run the recipe again.") from error
-    columns = [name for name in rows[0] if name] if rows else []
-    return {name: [_number(row[name]) for row in rows] for name in columns}
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
 
 
 def _findings(lines: Sequence[Prediction], bundle: Bundle | None) -> list[Finding]:

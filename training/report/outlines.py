@@ -1,4 +1,4 @@
-"""How far the phantom's spines are from real ones, where a table of real outlines is given."""
+"""How far the phantom's spines are from real ones, where real outlines are given."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from training.phantom.outlines import (
     halves,
     measures,
     outlines_of_cases,
+    outlines_of_films,
     read_outlines,
     unit_of,
 )
 from training.report.chart import Axes, Series, chart
 from training.report.page import figure, figures, paragraph, table
+from training.sources import open_set
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,22 +45,25 @@ _WORDS: Final = (
 
 
 def outlines(path: Path | None) -> str:
-    """The comparison; empty where no table is given.
+    """The comparison; empty where nothing is given to compare with.
+
+    Args:
+        path: A table of outlines, or the folder of a data set whose films have landmarks.
 
     Raises:
-        DataError: The table cannot be read.
+        DataError: It cannot be read, or holds too few outlines.
     """
     if path is None:
         return ""
-    real = read_outlines(path)
+    real = outlines_of_films(open_set(path).films) if path.is_dir() else read_outlines(path)
     drawn = outlines_of_cases(draw_case(_FIRST_SEED + number) for number in range(_CASES))
     rows = [
         (
             escape(one.measure),
-            f"{one.real[0]:.3g} ± {one.real[1]:.2g}",
-            f"{one.phantom[0]:.3g} ± {one.phantom[1]:.2g}",
-            f"{one.wasserstein:.3g}",
-            f"{one.wasserstein_floor:.3g}",
+            _spread(one.real, one.unit),
+            _spread(one.phantom, one.unit),
+            _apart(one.wasserstein, one.unit),
+            _apart(one.wasserstein_floor, one.unit),
             f"{one.kolmogorov_smirnov:.3f}",
             f"{one.kolmogorov_smirnov_floor:.3f}",
         )
@@ -66,6 +71,17 @@ def outlines(path: Path | None) -> str:
     ]
     head = ("measure", "real", "phantom", "Wasserstein", "floor", "Kolmogorov-Smirnov", "floor")
     return paragraph(_WORDS) + table(head, rows) + figures(_charts(halves(real)[1], drawn))
+
+
+def _spread(moments: tuple[float, float], unit: str) -> str:
+    mean, deviation = moments
+    return (
+        f"{mean:.1f} ± {deviation:.1f}°" if unit == "degrees" else f"{mean:.3f} ± {deviation:.3f}"
+    )
+
+
+def _apart(distance: float, unit: str) -> str:
+    return f"{distance:.2f}°" if unit == "degrees" else f"{distance:.4f}"
 
 
 def _charts(real: NDArray[np.float64], drawn: NDArray[np.float64]) -> list[str]:

@@ -126,7 +126,7 @@ _STYLE: Final = """
 --t3:#c09bea;--t4:#e0b84d;--t5:#5ec9d2;--t6:#ee86b7;--t7:#a3adb8}}
 *{box-sizing:border-box}
 html{scroll-behavior:smooth}
-body{margin:0 auto;max-width:68rem;padding:0 1.25rem 4rem;background:var(--paper);color:var(--ink);
+body{margin:0 auto;max-width:76rem;padding:0 1.25rem 4rem;background:var(--paper);color:var(--ink);
 font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
 header{padding:2.2rem 0 .4rem}
 h1{font-size:1.9rem;line-height:1.2;margin:0;letter-spacing:-.01em}
@@ -154,15 +154,17 @@ font-size:.85em;white-space:nowrap}
 .badge.good{color:var(--good);background:var(--good-bg)}
 .badge.doubt{color:var(--doubt);background:var(--doubt-bg)}
 .badge.bad{color:var(--bad);background:var(--bad-bg)}
-.wide{overflow-x:auto;margin:1rem 0}
-table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
+/* as wide as its table, to the right beyond the text where the window has room */
+.wide{overflow-x:auto;margin:1rem 0;width:max-content;
+max-width:calc(100vw - max(0px,(100vw - 76rem)/2) - 3.5rem)}
+table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding:0 0 .4rem}
-th,td{padding:.34rem 1.1rem .34rem 0;text-align:left;vertical-align:top;
+th,td{padding:.34rem .8rem .34rem 0;text-align:left;vertical-align:top;
 border-bottom:1px solid var(--rule)}
 thead th{color:var(--soft);font-weight:600;vertical-align:bottom}
 tbody th{font-weight:500;white-space:nowrap}
 td{white-space:nowrap}
-.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(15rem,100%),1fr));gap:1rem;
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(16rem,100%),1fr));gap:1rem;
 margin:1rem 0}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.9rem;
 margin:.8rem 0}
@@ -170,8 +172,8 @@ figure{margin:0;background:var(--panel);border-radius:.5rem;padding:.7rem}
 figure img{width:100%;height:auto;display:block;border-radius:.25rem;background:#000}
 figcaption{color:var(--soft);font-size:.86rem;line-height:1.4;margin-top:.45rem}
 svg{width:100%;height:auto;display:block}
-svg text{fill:var(--soft);font-size:10.5px}
-svg .name{fill:var(--ink);font-size:11px}
+svg text{fill:var(--soft);font-size:11px}
+svg .name{fill:var(--ink);font-size:11.5px}
 svg .end{text-anchor:end}svg .mid{text-anchor:middle}
 svg .grid{stroke:var(--rule);stroke-width:.7;fill:none}
 svg .axis{stroke:var(--soft);stroke-width:1;fill:none}
@@ -198,6 +200,7 @@ dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--rule:#bbb;--panel:#fff}
 body{max-width:none;font-size:10pt;padding:0}nav{display:none}
 section,figure,tr{break-inside:avoid-page}section{break-inside:auto}h2,h3{break-after:avoid}
-.wide{overflow:visible}td,tbody th{white-space:normal}table{font-size:8.5pt}
+.wide{overflow:visible;width:auto;max-width:none}td,tbody th{white-space:normal}
+table{font-size:8.5pt}
 *{print-color-adjust:exact}}
 """.replace("\n", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -90,7 +90,7 @@ def failures(material: Material) -> str:
     ]
     gated = [Shown(IN_SCOPE, film, film.failed[0]) for film in trial.films if film.stopped]
     return "".join(
-        f"<h3>{name}: {len(films)}</h3>{_gallery(bundle, films[:_EACH]) or '<p>None.</p>'}"
+        f"<h3>{name}: {len(films)}</h3>{_gallery(bundle, _seeded(films[:_EACH])) or '<p>None.</p>'}"
         for name, films in (
             ("Abnormal, and would have been lowered (any kind of film)", missed),
             ("Normal, and flagged", alarms),
@@ -135,6 +135,11 @@ def _loudest(film: TrialFilm, bundle: Bundle) -> str:
         if mean >= point.flag and not finding.of
     ]
     return f"flagged: {', '.join(names)}"
+
+
+def _seeded(shown: Sequence[Shown]) -> list[Shown]:
+    """The same films, each with the number by which it can be drawn again."""
+    return [replace(one, caption=f"{one.caption}; seed {one.film.seed}") for one in shown]
 
 
 def _gallery(bundle: Bundle, shown: Sequence[Shown]) -> str:

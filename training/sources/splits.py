@@ -280,40 +280,6 @@ def write_splits(path: Path, parts: Mapping[str, Sequence[FilmRecord]]) -> None:
     write_whole(path, text.getvalue().encode())
 
 
-def read_splits(path: Path, films: Sequence[FilmRecord]) -> dict[str, Films]:
-    """Read which film is in which part.
-
-    Args:
-        path: The file, or the folder of the run that holds it.
-        films: Of the same data set.
-
-    Returns:
-        As from `split`, in the order of the file.
-
-    Raises:
-        DataError: The file is missing or not what `write_splits` writes, or the data set lacks
-            a film that it names; the message names the line.
-    """
-    file = path / SPLIT_FILE if path.is_dir() else path
-    try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.reader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file} cannot be read ({error}): give the folder of a run.") from error
-    if not rows or tuple(rows[0]) != _COLUMNS:
-        raise DataError(f"{file}, line 1: the columns are not {', '.join(_COLUMNS)}.")
-    known = {film.film: film for film in films}
-    parts: dict[str, list[FilmRecord]] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(_COLUMNS) or row[0] not in known:
-            raise DataError(
-                f"{file}, line {number}: the data set has no film {row[0] if row else ''!r}. Give "
-                "the data set that the run was made with, or make a new run."
-            )
-        parts.setdefault(row[1], []).append(known[row[0]])
-    return {name: tuple(members) for name, members in parts.items()}
-
-
 def _whole(shares: Mapping[str, float], total: int) -> dict[str, float]:
     """Whole numbers in proportion to shares, by the largest remainder."""
     exact = {name: share * total for name, share in shares.items()}

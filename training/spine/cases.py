@@ -22,6 +22,7 @@ _SEEDS: Final = {
     "shift": 6_000_000,
 }
 _GROUP_SPAN: Final = 1_000_000
+_ABNORMAL_FIRST: Final = 250_000  # of a group's seeds; the rare findings follow behind
 _SEED_SPAN: Final = 10_000_000
 
 _OTHER_VIEWS: Final = tuple(view for view in View if view is not View.LATERAL)
@@ -46,7 +47,7 @@ _TRAINED: Final[tuple[tuple[tuple[str, ...], ...], ...]] = (
 # What is drawn on purpose to calibrate and to test on: films as they come show every other
 # finding often enough for a certificate.
 _RARE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {"swelling": (("swelling",),)}
-RARE_FINDINGS: Final = tuple(_RARE)
+ABNORMAL: Final = "abnormal"
 _SEVERITIES: Final = (0.0, 0.25, 0.5, 1.0)
 
 
@@ -95,6 +96,14 @@ def scope_cases(group: str, count: int, seed: int) -> list[PhantomCase]:
     """Films in scope as they come: one in two abnormal, one in five facing right."""
     first = first_seed(group, seed)
     return [draw_case(first + index, facing=_facing(index)) for index in range(count)]
+
+
+def abnormal_cases(group: str, count: int, seed: int) -> list[PhantomCase]:
+    """Films in scope with any finding, each as often as among films as they come."""
+    first = first_seed(group, seed) + _ABNORMAL_FIRST
+    return [
+        draw_case(first + index, abnormal=True, facing=_facing(index)) for index in range(count)
+    ]
 
 
 def rare_cases(group: str, count: int, seed: int) -> dict[str, list[PhantomCase]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from triage.vision.readers import Components
 
 _GRADIENT_CLIP: Final = 5.0
-_PATCH_BATCH: Final = 32  # windows are small: more films a step than whole films
+_CORNER_BATCH: Final = 32  # windows are small: more films a step than whole films
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Sizes:
     locator_width: int = 12
     reader_width: int = 12
     locator_epochs: int = 7
-    corner_epochs: int = 6
+    corner_epochs: int = 5
     reader_epochs: int = 9
-    members: int = 3
+    members: int = 2
     jitter_pixels: float = 3.5
 
     def scaled(self, share: float) -> Sizes:
@@ -99,7 +99,7 @@ class Fitter:
     def corners(self, network: Locator, films: Films, tuning: Films, sizes: Sizes) -> None:
         """Train the part of a locator that refines corners, on films in scope."""
         task = CornerTask(network, films, tuning, self.pace)
-        settings = LoopSettings(sizes.corner_epochs, batch=_PATCH_BATCH, seed=self.seed)
+        settings = LoopSettings(sizes.corner_epochs, batch=_CORNER_BATCH, seed=self.seed)
         self._fit(task, "corners", settings)
         network.requires_grad_(requires_grad=True)
 
@@ -129,7 +129,7 @@ class Fitter:
             components.disc, components.vertebra, components.spine, findings, sizes.reader_width
         ).to(memory_format=torch.channels_last)
         task = ReaderTask(network, films, tuning, sizes.jitter_pixels, self.pace, truth)
-        settings = LoopSettings(sizes.reader_epochs, batch=_PATCH_BATCH, seed=self.seed + number)
+        settings = LoopSettings(sizes.reader_epochs, seed=self.seed + number)
         self._fit(task, f"reader-{number}", settings)
         return network
 

@@ -11,7 +11,14 @@ from training.certify.limits import fitted_limits
 from training.certify.seen import KEY, MadeWith
 from training.files import write_whole
 from training.predictions import PREDICTIONS, write_predictions
-from training.spine.cases import rare_cases, scope_cases, shifted_cases, training_cases
+from training.spine.cases import (
+    ABNORMAL,
+    abnormal_cases,
+    rare_cases,
+    scope_cases,
+    shifted_cases,
+    training_cases,
+)
 from training.spine.evaluation import (
     baseline_figures,
     finding_figures,
@@ -91,7 +98,7 @@ class PhantomRun:
         groups = {
             "tuning": tuning,
             "calibration": self._group(
-                reader, "calibration", self.plan.calibration, self.plan.rare
+                reader, "calibration", self.plan.calibration, self.plan.rare, self.plan.positives
             ),
             "test": self._group(reader, "test", self.plan.test, self.plan.test_rare),
         }
@@ -134,9 +141,13 @@ class PhantomRun:
             for stage, seconds in self.stages.seconds.items()
         }
 
-    def _group(self, reader: CaseReader, name: str, count: int, rare_count: int) -> ReadGroup:
-        """Read the films of calibration or test: as they come, and of rare findings."""
+    def _group(
+        self, reader: CaseReader, name: str, count: int, rare_count: int, positives: int = 0
+    ) -> ReadGroup:
+        """Read the films of calibration or test: as they come, abnormal, and of rare findings."""
         rare = rare_cases(name, rare_count, self.seed)
+        if positives:
+            rare[ABNORMAL] = abnormal_cases(name, positives, self.seed)
         with self.stages.stage(f"reading {name} films", count + sum(map(len, rare.values()))):
             natural = self._as_they_come(reader, name, count)
             return ReadGroup(

@@ -23,6 +23,7 @@ from training.bundle.export import (
 from training.certify.certificate import Aims, Calibration, certify, operating_points, temperatures
 from training.certify.limits import INFINITY, open_limits
 from training.spine.findings import parents_of
+from triage.vision.networks import halved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,13 +93,14 @@ def fit_embedding(locator: Locator, films: Films) -> dict[str, Tensor]:
     with torch.inference_mode():
         for image in films.images:
             batch = torch.from_numpy(image[None, None].astype(np.float32))
-            rows.append(locator(batch).embedding)
-    embedding = torch.cat(rows).double()
-    covariance = torch.cov(embedding.T)
+            _, _, embedding = locator.maps(halved(batch))  # landmarks are not asked for
+            rows.append(embedding)
+    embeddings = torch.cat(rows).double()
+    covariance = torch.cov(embeddings.T)
     usual = covariance.diagonal().mean()
     covariance = covariance + _SHRINKAGE * usual * torch.eye(len(covariance))
     return {
-        "mean": embedding.mean(dim=0).float(),
+        "mean": embeddings.mean(dim=0).float(),
         "precision": torch.linalg.inv(covariance).float(),
     }
 

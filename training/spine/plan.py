@@ -13,6 +13,7 @@ COUNTED: Final = (
     "tuning",
     "limits",
     "calibration",
+    "positives",
     "rare",
     "test",
     "test_rare",
@@ -29,8 +30,9 @@ class Plan:
         train: Films to train on.
         tuning: Films that decide which epoch is kept.
         limits: Films that the gates' limits are set on.
-        calibration: Films that the thresholds are set on, and as many of each rare finding
-            as `rare` says on top.
+        calibration: Films as they come that the thresholds are set on.
+        positives: Abnormal films on top of those, to certify with: a certificate counts films
+            that have the finding, and half of the films as they come have none.
         rare: Of each finding that films as they come show too rarely, for calibration.
         test: Fresh films that the card's figures come from; rare ones on top likewise.
         test_rare: Of each rare finding, for the test.
@@ -44,12 +46,13 @@ class Plan:
     train: int = 1400
     tuning: int = 80
     limits: int = 200
-    calibration: int = 1300
+    calibration: int = 500
+    positives: int = 850
     rare: int = 100
     test: int = 300
     test_rare: int = 40
     detector: int = 16
-    shifted: int = 12
+    shifted: int = 4
     sizes: Sizes = field(default_factory=Sizes)
     aims: Aims = field(default_factory=lambda: Aims(alpha=0.01))
 
@@ -57,7 +60,15 @@ class Plan:
         """The same with fewer films; where they no longer suffice, nothing is certified."""
         if share >= 1:
             return self
-        least = {"train": 60, "tuning": 16, "limits": 24, "calibration": 40, "rare": 6, "test": 30}
+        least = {
+            "train": 60,
+            "tuning": 16,
+            "limits": 24,
+            "calibration": 40,
+            "positives": 0,
+            "rare": 6,
+            "test": 30,
+        }
         counts: dict[str, Any] = {
             name: max(int(getattr(self, name) * share), least.get(name, 1)) for name in COUNTED
         }

@@ -11,7 +11,9 @@ import numpy as np
 from training.certify.certificate import Calibration
 from training.certify.limits import failures
 from training.phantom import render
+from training.phantom.cases import DESCRIBING
 from training.predictions import Prediction
+from training.spine.cases import ABNORMAL
 from training.spine.films import finding_labels
 from triage.vision.bundle import Bundle
 from triage.vision.inference import Analyst
@@ -115,6 +117,10 @@ def gathered(
 ) -> Calibration:
     """Put readings and truth together for the films that pass every gate.
 
+    A film drawn for the sake of one finding counts for that one. One drawn because it is
+    abnormal counts for every finding that it has, too: a finding that makes a film abnormal is
+    as often and as grave among abnormal films as among films as they come that have it.
+
     Args:
         group: The films.
         findings: For each finding its components.
@@ -124,15 +130,33 @@ def gathered(
     cases, readings = group.cases, group.readings
     kept = np.array([one.finite and not failures(one, limits) for one in readings])
     drawn = np.array(group.drawn_for())[:, None]
+    truth = finding_labels(cases, findings)
+    counted = counting(drawn, truth, findings)
     chosen = [case for case, keep in zip(cases, kept, strict=True) if keep]
     return Calibration(
         raw=np.stack([reading.raw for reading in readings])[kept],
-        truth=finding_labels(cases, findings)[kept],
-        counted=((drawn == "") | (drawn == np.array(list(findings))))[kept],
+        truth=truth[kept],
+        counted=counted[kept],
         findings=tuple(findings),
         strata=strata(chosen, group.detector_seeds),
         data_digest=data_digest,
+        natural=(drawn[:, 0] == "")[kept],
     )
+
+
+def counting(
+    drawn: NDArray[np.str_], truth: NDArray[np.bool_], findings: Mapping[str, tuple[str, ...]]
+) -> NDArray[np.bool_]:
+    """Which films count for which finding (films, findings); see `gathered`.
+
+    Args:
+        drawn: (films, 1); what each was drawn for, empty where it came as they come.
+        truth: (films, findings).
+        findings: For each finding its components.
+    """
+    grave = np.array([not set(parts) & DESCRIBING for parts in findings.values()])
+    own = (drawn == "") | (drawn == np.array(list(findings)))
+    return np.asarray(own | ((drawn == ABNORMAL) & truth & grave))
 
 
 def strata(
@@ -165,13 +189,14 @@ def predictions(
 ) -> Iterator[Prediction]:
     """What was said of every film of a group, one line for each finding that it counts for."""
     truth = finding_labels(group.cases, findings)
-    rows = zip(group.cases, group.readings, group.drawn_for(), truth, strict=True)
-    for case, reading, drawn, known in rows:
+    counted = counting(np.array(group.drawn_for())[:, None], truth, findings)
+    rows = zip(group.cases, group.readings, counted, truth, strict=True)
+    for case, reading, counts, known in rows:
         if not reading.finite:
             continue
         failed = failures(reading, limits)
         for column, name in enumerate(findings):
-            if drawn in ("", name):
+            if counts[column]:
                 yield Prediction(
                     film=f"phantom-{case.seed}",
                     patient=f"phantom-{case.seed}",

@@ -34,6 +34,7 @@ _FIRST_SEED: Final = 10**12
 _SEEDS_SPAN: Final = 10**9
 _CELL_SPAN: Final = 10**6
 
+_MISSES_BORNE: Final = 1  # a cell is drawn until it could show its claim with so many misses
 _FIRST_LOOK: Final = 60  # films after which a cell may be left as one that the gates stop
 
 
@@ -48,7 +49,7 @@ class TrialPlan:
     """
 
     films: int = 3000
-    cell_films: int = 480
+    cell_films: int = 1500
     seed: int = 1
 
 
@@ -108,7 +109,9 @@ def run_trial(
     claim = claim_of(bundle)
     most = [plan.films if shift.as_they_come else plan.cell_films for shift in shifts]
     cells = {}
-    wanted = positives_needed(claim.alpha, claim.delta) if claim else _FIRST_LOOK
+    wanted = _FIRST_LOOK
+    if claim:
+        wanted = positives_needed(claim.alpha, claim.delta, _MISSES_BORNE)
     work = partial(read_film, bundle=bundle.folder)
     with (
         Crew(processes, stages.advance) as crew,

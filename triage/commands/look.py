@@ -8,57 +8,72 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from triage.commands.console import open_console, open_page
+from triage.commands.receivers import print_receivers, receiver_lines
 from triage.errors import PermanentError
 from triage.presence import last_signs
-from triage.roles import ROLES
+from triage.roles import roles_of
 from triage.store import Store
 from triage.values import DeliveryState
 from triage.worklist.terminal import render_worklist
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rich.console import Console
 
     from triage.settings import Settings
-    from triage.store import QueueCounts, StudyRecord
+    from triage.store import QueueCounts, ReceiverChangeRecord, ResultRecord, StudyRecord
 
 
 def status(settings: Settings) -> int:
     """Print which roles live, and how much stands where.
 
     Returns:
-        0 when every role gives signs of life and no delivery was given up, else 1.
+        0 when every role gives signs of life, no delivery was given up and every receiver has
+        moved the studies that it took priorities for, else 1.
     """
     console = open_console()
     with Store.open(settings.state_folder) as store:
         counts, paused, dead = store.counts(), store.paused(), store.dead_letters()
-    signs = last_signs(settings.state_folder, ROLES)
+        results, untold = store.result_counts(), store.dead_results()
+        receivers, alarms = store.receiver_counts(), store.receiver_alarms()
+    signs = last_signs(settings.state_folder, roles_of(settings))
     effect = "[yellow]paused by triage revert[/]" if paused else "in force"
     console.print(f"mode {settings.decision.mode.value}, effect {effect}")
     for sign in signs:
         state = "[red]silent[/]" if sign.silent else f"[green]alive[/] (process {sign.pid})"
         console.print(f"  {sign.role:<9} {state}")
-    _print_counts(console, counts)
+    _print_counts(console, counts, results)
+    print_receivers(console, receivers, alarms)
     for letter in dead:
         console.print(
             f"  [red]given up[/] report {letter.sop_instance_uid} for {letter.destination}:"
         )
         console.print(f"    {letter.problem}", markup=False)
-    if dead:
+    for result in untold:
+        study = result.study_instance_uid
+        console.print(f"  [red]given up[/] result of study {study} for {result.receiver}:")
+        console.print(f"    {result.problem}", markup=False)
+    if dead or untold:
         console.print("  `triage retry` gives them a new start")
-    return 1 if dead or any(sign.silent for sign in signs) else 0
+    wrong = bool(dead or untold or receivers.alarms)
+    return 1 if wrong or any(sign.silent for sign in signs) else 0
 
 
-def _print_counts(console: Console, counts: QueueCounts) -> None:
+def _print_counts(
+    console: Console, counts: QueueCounts, results: Mapping[tuple[str, DeliveryState], int]
+) -> None:
     table = Table("what", "where", "count", box=None, pad_edge=False)
     for study_state, number in counts.studies.items():
         table.add_row("studies", study_state.value, str(number))
     for image_state, number in counts.images.items():
         table.add_row("images", image_state.value, str(number))
-    for (destination, state), number in sorted(
-        counts.deliveries.items(), key=lambda one: (one[0][0], one[0][1].value)
-    ):
-        colour = "red" if state is DeliveryState.DEAD else ""
-        table.add_row(f"reports to {destination}", state.value, str(number), style=colour)
+    for what, sent in (("reports", counts.deliveries), ("results", results)):
+        for (place, state), number in sorted(
+            sent.items(), key=lambda one: (one[0][0], one[0][1].value)
+        ):
+            colour = "red" if state is DeliveryState.DEAD else ""
+            table.add_row(f"{what} to {place}", state.value, str(number), style=colour)
     console.print(table)
     if counts.oldest_queued_seconds:
         console.print(f"oldest image in the queue: {counts.oldest_queued_seconds:.0f} s")
@@ -87,18 +102,23 @@ def study(settings: Settings, uid: str, *, as_json: bool) -> int:
         record = store.study(uid)
         if record is None and (entry := store.worklist_entry(uid)) is not None:
             record = store.study(entry.study_instance_uid)
+        told = store.receiver_changes_of(record.entry.study_instance_uid) if record else ()
+        results = () if record is None else store.results_of(record.entry.study_instance_uid)
     if record is None:
         raise PermanentError(
             f"no study {uid} is known; `triage worklist` and the page name those that are"
         )
     if as_json:
-        print(json.dumps(_history(record), indent=2))  # noqa: T201 - the command's output
+        lines = _history(record, told, results)
+        print(json.dumps(lines, indent=2))  # noqa: T201 - the command's output
     else:
-        _print_history(open_console(), record)
+        _print_history(open_console(), record, told, results)
     return 0
 
 
-def _history(record: StudyRecord) -> list[dict[str, str]]:
+def _history(
+    record: StudyRecord, told: Sequence[ReceiverChangeRecord], results: Sequence[ResultRecord]
+) -> list[dict[str, str]]:
     """Return everything that happened to a study as dated lines, oldest first."""
     lines: list[tuple[str, str, str]] = []
     for one in record.instances:
@@ -132,6 +152,12 @@ def _history(record: StudyRecord) -> list[dict[str, str]]:
         when = letter.stored_at or letter.next_attempt_at
         text = f"report {letter.sop_instance_uid} to {letter.destination}: {letter.state.value}"
         lines.append((when.isoformat(), "delivery", _with(text, letter.problem)))
+    for result in results:
+        when = result.acknowledged_at or result.next_attempt_at
+        number = f" {result.control_id}" if result.control_id else ""
+        text = f"result{number} to {result.receiver}: {result.state.value}"
+        lines.append((when.isoformat(), "HL7", _with(text, result.problem)))
+    lines += [(at, "receiver", text) for at, text in receiver_lines(told)]
     return [{"at": at, "what": what, "text": text} for at, what, text in sorted(lines)]
 
 
@@ -139,7 +165,12 @@ def _with(text: str, detail: str) -> str:
     return f"{text} ({detail})" if detail else text
 
 
-def _print_history(console: Console, record: StudyRecord) -> None:
+def _print_history(
+    console: Console,
+    record: StudyRecord,
+    told: Sequence[ReceiverChangeRecord],
+    results: Sequence[ResultRecord],
+) -> None:
     entry = record.entry
     console.print(f"study {entry.study_instance_uid}", markup=False)
     console.print(f"work item {entry.work_item_uid}", markup=False)
@@ -147,5 +178,5 @@ def _print_history(console: Console, record: StudyRecord) -> None:
         f"{entry.study_state.value}, priority {entry.priority.value}: {'; '.join(entry.reasons)}",
         markup=False,
     )
-    for line in _history(record):
+    for line in _history(record, told, results):
         console.print(f"{line['at'][:19]}  {line['what']:<9} {line['text']}", markup=False)

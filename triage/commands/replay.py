@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from triage.commands.console import open_console
-from triage.decision import decide, is_spared
+from triage.decision import decide, is_spared, ladder_of
 from triage.errors import HeaderError, PermanentError, PixelError
 from triage.filing import build_study_report
 from triage.intake.eligibility import judge
@@ -110,29 +110,32 @@ def _tell_study(
         images=tuple(film.evidence for film in films),
         order_priority=min(orders, key=list(OrderPriority).index),
     )
+    # Who sends a film is not in the file: sites are known by their institution alone here.
+    names = [(film.facts.institution_name,) for film in films]
+    modes = ladder_of(settings.decision).at(names)
     decision = decide(
         evidence,
         bundle.operating_points,
         bundle.members,
         bundle.identity.digest,
-        settings.decision.mode,
+        modes.general,
         spared=is_spared(study_instance_uid, settings.decision.undemoted_share),
+        finding_modes=modes.findings,
     )
+    governing = modes.governing(decision.flagged)
     console.print(f"\n[bold]study {study_instance_uid}[/]")
     for film in films:
         console.print(f"  {film.path}: {film.evidence.state.value} {film.evidence.problem}")
         if film.evidence.analysis is not None:
             _tell_analysis(console, film)
-    mode = settings.decision.mode.value
-    place = f"{decision.priority.value}, class {decision.reading_class.name} in mode {mode}"
+    place = f"{decision.priority.value}, class {decision.reading_class.name}"
+    place = f"{place} in mode {governing.value}"
     console.print(f"  → [bold]{decision.outcome.value}[/]: {place}")
     for reason in decision.reasons:
         console.print(f"    {reason}", markup=False)
     if report_folder is not None:
         sources = {film.facts.sop_instance_uid: (film.path, film.facts) for film in films}
-        report = build_study_report(
-            bundle, evidence, decision, settings.decision.mode, sources, utc_now()
-        )
+        report = build_study_report(bundle, evidence, decision, governing, sources, utc_now())
         report_folder.mkdir(parents=True, exist_ok=True)
         path = report_folder / f"{report.SOPInstanceUID}.dcm"
         write_durably(path, write_part10(report))

@@ -10,6 +10,7 @@ from triage.errors import PermanentError
 from triage.intake.ports import Ports, open_ports
 from triage.roles import ROLES, run_role
 from triage.service import LISTENER, Supervisor, processes, role_command
+from triage.settings import receiver_names
 from triage.store import Store
 from triage.watchdog import ServiceManager
 
@@ -34,7 +35,9 @@ def serve(settings: Settings, settings_path: Path, role: str | None) -> int:
             return run_role(settings, role, os.environ)
     logs.configure("service", settings.log)
     # Opened once before any role starts: a folder that cannot be used is one sentence, not five.
-    Store.open(settings.state_folder).close()
+    with Store.open(settings.state_folder) as store:
+        # Whatever role moves a study first: the receivers of the site are told of it.
+        store.know_receivers([name for _, name in receiver_names(settings)])
     ports = (
         open_ports(settings.listener, os.environ) if role in (None, LISTENER) else Ports(None, None)
     )

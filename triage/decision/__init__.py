@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from triage.decision.decide import decide
+from triage.decision.ladder import Ladder, StudyModes, ladder_of
 from triage.decision.place import is_spared, place
 
-__all__ = ["decide", "is_spared", "place"]
+__all__ = ["Ladder", "StudyModes", "decide", "is_spared", "ladder_of", "place"]

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from triage.decision.ladder import StudyModes
 from triage.decision.place import place
 from triage.values import Decision, ImageState, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from triage.values import Analysis, ImageEvidence, Mode, OperatingPoint, Score, StudyEvidence
 
@@ -28,6 +29,7 @@ def decide(
     mode: Mode,
     *,
     spared: bool = False,
+    finding_modes: Mapping[str, Mode] | None = None,
 ) -> Decision:
     """Decide a study.
 
@@ -39,6 +41,7 @@ def decide(
         bundle_digest: The bundle's digest; results of another bundle count as doubt.
         mode: How far the site lets results move its list.
         spared: The study belongs to the audit share that stays in place though likely normal.
+        finding_modes: The modes of the findings that have one of their own.
 
     Returns:
         The outcome, the class on the reading list, and the reasons.
@@ -57,14 +60,16 @@ def decide(
     else:
         outcome, reasons = Outcome.LIKELY_NORMAL, ["every finding ruled out in every image"]
     order = evidence.order_priority
-    reading_class = place(outcome, order, mode, spared=spared)
-    if reading_class is not place(outcome, order, mode):
+    names = tuple(point.finding for point in flagged)
+    governing = StudyModes(mode, finding_modes or {}).governing(names)
+    reading_class = place(outcome, order, governing, spared=spared)
+    if reading_class is not place(outcome, order, governing):
         reasons = [*reasons, "stays in place for the audit of likely-normal studies"]
     return Decision(
         outcome=outcome,
         reading_class=reading_class,
         reasons=tuple(dict.fromkeys(reasons)),
-        flagged=tuple(point.finding for point in flagged),
+        flagged=names,
     )
 
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from pynetdicom.association import Association
     from pynetdicom.events import Event
+    from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
     from pynetdicom.presentation import PresentationContext
 
-    from triage.settings import Destination
+    from triage.settings import Destination, Peer
 
 
 class Trouble(Enum):
@@ -67,7 +68,7 @@ class Line:
         timeout_seconds: Bound on each wait: connection, association, answer, release.
     """
 
-    destination: Destination
+    destination: Destination | Peer
     calling_ae_title: str
     timeout_seconds: float
 
@@ -86,8 +87,17 @@ class Line:
 
 
 @contextmanager
-def opened(line: Line, contexts: Sequence[PresentationContext]) -> Iterator[Association]:
+def opened(
+    line: Line,
+    contexts: Sequence[PresentationContext],
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+) -> Iterator[Association]:
     """Open an association; release it at the end, or abort it when the block raised.
+
+    Args:
+        line: How the peer is reached.
+        contexts: What is proposed.
+        roles: What we want to be other than a user of a service (PS3.7 D.3.3.4).
 
     Yields:
         The association. It is not established when the peer accepted none of `contexts`:
@@ -96,7 +106,7 @@ def opened(line: Line, contexts: Sequence[PresentationContext]) -> Iterator[Asso
     Raises:
         PeerError: The peer is away, or rejected the association.
     """
-    association = _request(line, contexts)
+    association = _request(line, contexts, roles)
     try:
         yield association
         if association.is_established:
@@ -116,7 +126,11 @@ def answers_echo(line: Line) -> bool:
         return False
 
 
-def _request(line: Line, contexts: Sequence[PresentationContext]) -> Association:
+def _request(
+    line: Line,
+    contexts: Sequence[PresentationContext],
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation],
+) -> Association:
     connected: list[bool] = []
 
     def on_connection(event: Event) -> None:
@@ -133,6 +147,7 @@ def _request(line: Line, contexts: Sequence[PresentationContext]) -> Association
             line.destination.port,
             contexts=list(contexts),
             ae_title=line.destination.ae_title,
+            ext_neg=list(roles),
             evt_handlers=[(evt.EVT_CONN_OPEN, on_connection)],
         )
     except OSError as error:  # the name does not resolve, or no socket is left

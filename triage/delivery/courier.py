@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING
 
 from triage.delivery.answers import Answer, ObjectResult
 from triage.delivery.backoff import next_attempt, rest_seconds
+from triage.delivery.hl7_lane import ResultLane
 from triage.delivery.storage import Transfer, send
+from triage.hl7.values import MessageKind
 from triage.log import get_logger
 from triage.owners import owner_name
 from triage.store import Store
+from triage.ups.events import event_lanes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +64,15 @@ def run(
         ready: Called once when every lane runs.
     """
     with Store.open(settings.state_folder) as store:
-        lanes = [Lane(settings, place, store, stop) for place in settings.destinations]
+        lanes = [
+            *(Lane(settings, place, store, stop) for place in settings.destinations),
+            *event_lanes(settings, store, stop),
+            *(
+                ResultLane(settings, receiver, store, stop, Tools())
+                for receiver in settings.hl7_receivers
+                if MessageKind.ORU in receiver.messages
+            ),
+        ]
         threads = [threading.Thread(target=lane.run, name=lane.name) for lane in lanes]
         for thread in threads:
             thread.start()

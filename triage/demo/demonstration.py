@@ -221,3 +221,7 @@ def _tell_where(console: Console, daemon: Daemon, pacs: LoopbackPacs) -> None:
     console.print(f"try             triage --config {daemon.config} worklist", markup=False)
     console.print(f"                triage --config {daemon.config} status", markup=False)
     console.print(f"                triage --config {daemon.config} revert", markup=False)
+    console.print(
+        f"                triage --config {daemon.config} user add NAME --role reader",
+        markup=False,
+    )

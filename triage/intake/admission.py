@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from pynetdicom import build_context
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import time
+    UnifiedProcedureStepEvent,
     UnifiedProcedureStepPull,
+    UnifiedProcedureStepPush,
     UnifiedProcedureStepQuery,
     UnifiedProcedureStepWatch,
     Verification,
@@ -26,7 +28,13 @@ if TYPE_CHECKING:
     from triage.settings import ListenerSettings, UnknownSopClasses
 
 _UNCOMPRESSED = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"})
-UPS_CLASSES = (UnifiedProcedureStepPull, UnifiedProcedureStepWatch, UnifiedProcedureStepQuery)
+UPS_CLASSES = (
+    UnifiedProcedureStepPush,
+    UnifiedProcedureStepPull,
+    UnifiedProcedureStepWatch,
+    UnifiedProcedureStepEvent,
+    UnifiedProcedureStepQuery,
+)
 _SERVICES = frozenset(map(str, (Verification, *UPS_CLASSES)))
 
 

@@ -1,4 +1,4 @@
-"""The listener: Verification, Storage and the UPS query on one port, or on one more with TLS."""
+"""The listener: Verification, Storage and UPS on one port, or on one more with TLS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from triage.intake.gate import Gate
 from triage.intake.group_commit import GroupCommit
 from triage.intake.places import Places
 from triage.intake.ports import open_ports
-from triage.intake.reading_list import ReadingListProvider
 from triage.intake.reception import Reception
 from triage.intake.services import Services
 from triage.intake.spool import Spool, free_bytes
@@ -27,6 +26,8 @@ from triage.intake.tls import server_context
 from triage.log import get_logger
 from triage.store import Store
 from triage.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from triage.ups.dimse import StepProvider
+from triage.ups.service import StepService
 
 if TYPE_CHECKING:
     import ssl
@@ -120,12 +121,11 @@ def _application_entity(settings: ListenerSettings) -> AE:
 
 
 def _handlers(settings: Settings, store: Store, gate: Gate) -> list[EventHandlerType]:
-    reading_list = ReadingListProvider(store, settings.worklist)
+    steps = StepProvider(StepService(store, settings))
     return [
         (evt.EVT_REQUESTED, gate.decide),
-        (evt.EVT_C_FIND, reading_list.find),
-        (evt.EVT_N_GET, reading_list.get),
         (evt.EVT_ABORTED, _log_aborted),
+        *steps.handlers,
     ]
 
 

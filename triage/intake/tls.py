@@ -1,4 +1,4 @@
-"""TLS for the listener: the BCP 195 RFC 8996, 9325 profile of PS3.15 B.12, by default mutual.
+"""TLS for DICOM and MLLP: the BCP 195 RFC 8996, 9325 profile of PS3.15 B.12, by default mutual.
 
 TLS 1.3 where the peer has it, else 1.2 with the four suites of RFC 9325 4.2. Nothing is resumed
 (RFC 9325 3.4): associations are long, handshakes few, and a ticket key that lives as long as the
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import NoReturn
 
-    from triage.settings import ListenerSettings
+    from triage.settings import Hl7Receiver, Hl7Settings, ListenerSettings
 
 # Level 2: RSA keys of 2048 bits or elliptic ones of 224, no SHA-1, in any certificate of a chain.
 _TLS_1_2_SUITES = (
@@ -74,7 +74,9 @@ def _now() -> datetime:
 
 
 def server_context(
-    settings: ListenerSettings, clock: Callable[[], datetime] = _now
+    settings: ListenerSettings | Hl7Settings,
+    clock: Callable[[], datetime] = _now,
+    table: str = "listener",
 ) -> ssl.SSLContext:
     """Return how the port with TLS speaks.
 
@@ -84,34 +86,56 @@ def server_context(
     Args:
         settings: They name the PEM files.
         clock: Tells the time.
+        table: Where the settings stand, for messages.
 
     Raises:
         SettingsError: A file cannot be used; the message says which, why, and what to do.
     """
-    context = _with_identity(settings)
+    context = _with_identity(settings, table)
     if settings.tls_client_certificates:
-        _require_certificates(context, settings)
-    problem = describe_certificate(settings, clock).problem
+        _require_certificates(context, settings.tls_authorities, f"{table}.tls_authorities")
+    problem = describe_certificate(settings, clock, table).problem
     if problem:
         _log.warning("certificate to be mended", action="certificate_problem", problem=problem)
     return context
 
 
+def client_context(settings: Hl7Receiver) -> ssl.SSLContext:
+    """Return how we speak to a receiver that answers with TLS.
+
+    Args:
+        settings: They name the authorities that vouch for the receiver, and what we show.
+
+    Raises:
+        SettingsError: A file cannot be used; the message says which, why, and what to do.
+    """
+    table = f"hl7_receivers.{settings.name}"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _restrict(context)
+    if settings.tls_certificate is not None:
+        _show_identity(context, settings, table)
+    _require_certificates(context, settings.tls_authorities, f"{table}.tls_authorities")
+    return context
+
+
 def describe_certificate(
-    settings: ListenerSettings, clock: Callable[[], datetime] = _now
+    settings: ListenerSettings | Hl7Settings,
+    clock: Callable[[], datetime] = _now,
+    table: str = "listener",
 ) -> OwnCertificate:
     """Shake hands with ourselves, as a peer would that trusts nothing but our certificate.
 
     Args:
         settings: They name the PEM files.
         clock: Tells how many days are left; whether it is valid now, the system's clock says.
+        table: Where the settings stand, for messages.
 
     Raises:
         SettingsError: A file cannot be used; the message says which, why, and what to do.
     """
-    where = f"listener.tls_certificate: {settings.tls_certificate}"
+    where = f"{table}.tls_certificate: {settings.tls_certificate}"
     try:
-        certificate = _shown_to_a_peer(_with_identity(settings), settings)
+        certificate = _shown_to_a_peer(_with_identity(settings, table), settings)
     except ssl.SSLCertVerificationError as error:
         why = f"is refused by peers: {error.verify_message}"
         return OwnCertificate("", 0, f"{where} {why}; get a new one, or set the clock right")
@@ -122,7 +146,7 @@ def describe_certificate(
         problem = f"{where} expires in {days} days; renew it"
     elif settings.tls_private_key and settings.tls_private_key.stat().st_mode & stat.S_IROTH:
         problem = (
-            f"listener.tls_private_key: {settings.tls_private_key} may be read by every user of"
+            f"{table}.tls_private_key: {settings.tls_private_key} may be read by every user of"
             " this machine; chmod 640"
         )
     return OwnCertificate(_name_in(certificate), days, problem)
@@ -148,28 +172,40 @@ def handshake_problem(error: ssl.SSLError) -> str:
     return _REASONS.get(reason) or reason.replace("_", " ").lower() or "the handshake failed"
 
 
-def _with_identity(settings: ListenerSettings) -> ssl.SSLContext:
+def _with_identity(settings: ListenerSettings | Hl7Settings, table: str) -> ssl.SSLContext:
     """Return a context of the profile that shows our certificate and asks for none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(_TLS_1_2_SUITES)
-    context.options |= _FORBIDDEN
+    _restrict(context)
     context.num_tickets = 0
-    certificate = _readable("tls_certificate", settings.tls_certificate)
-    key = _readable("tls_private_key", settings.tls_private_key)
-    # Loading both at once does not tell which of them is no PEM.
-    _load_certificates(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "tls_certificate", certificate)
-    try:
-        context.load_cert_chain(certificate, key, partial(_refuse_passphrase, key))
-    except ssl.SSLError as error:
-        raise _pair_error(error, certificate, key) from error
+    _show_identity(context, settings, table)
     return context
 
 
-def _require_certificates(context: ssl.SSLContext, settings: ListenerSettings) -> None:
-    """Let in peers alone whose certificate, or one that it descends from, is listed."""
-    authorities = _readable("tls_authorities", settings.tls_authorities)
-    _load_certificates(context, "tls_authorities", authorities)
+def _restrict(context: ssl.SSLContext) -> None:
+    """Hold a context to the profile."""
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_TLS_1_2_SUITES)
+    context.options |= _FORBIDDEN
+
+
+def _show_identity(
+    context: ssl.SSLContext, settings: ListenerSettings | Hl7Settings | Hl7Receiver, table: str
+) -> None:
+    certificate = _readable(f"{table}.tls_certificate", settings.tls_certificate)
+    key = _readable(f"{table}.tls_private_key", settings.tls_private_key)
+    # Loading both at once does not tell which of them is no PEM.
+    probe = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _load_certificates(probe, f"{table}.tls_certificate", certificate)
+    try:
+        context.load_cert_chain(certificate, key, partial(_refuse_passphrase, table, key))
+    except ssl.SSLError as error:
+        raise _pair_error(error, table, certificate, key) from error
+
+
+def _require_certificates(context: ssl.SSLContext, listed: Path | None, key: str) -> None:
+    """Talk to peers alone whose certificate, or one that it descends from, is listed."""
+    authorities = _readable(key, listed)
+    _load_certificates(context, key, authorities)
     context.verify_mode = ssl.CERT_REQUIRED
     # Whatever the site lists is trusted: a root, one below it, or a peer's own certificate.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -180,21 +216,22 @@ def _require_certificates(context: ssl.SSLContext, settings: ListenerSettings) -
 def _readable(key: str, path: Path | None) -> Path:
     """Return the path of a file that can be opened."""
     if path is None:
-        raise SettingsError(f"listener.{key} is needed with tls_port; name the PEM file")
+        needed = "tls_port" if key.startswith("listener.") else "tls = true"
+        raise SettingsError(f"{key} is needed with {needed}; name the PEM file")
     try:
         path.open("rb").close()
     except FileNotFoundError as error:
         raise SettingsError(
-            f"listener.{key}: {path} does not exist; put the PEM file there or name another"
+            f"{key}: {path} does not exist; put the PEM file there or name another"
         ) from error
     except PermissionError as error:
         raise SettingsError(
-            f"listener.{key}: {path} may not be read by this user; give the group of the service"
+            f"{key}: {path} may not be read by this user; give the group of the service"
             " read access (chgrp cspine-triage, chmod 640), to its folder too"
         ) from error
     except OSError as error:
         raise SettingsError(
-            f"listener.{key}: {path} cannot be read: {error.strerror}; name the PEM file"
+            f"{key}: {path} cannot be read: {error.strerror}; name the PEM file"
         ) from error
     return path
 
@@ -211,41 +248,43 @@ def _load_certificates(context: ssl.SSLContext, key: str, path: Path) -> None:
 
 def _no_certificate(key: str, path: Path) -> SettingsError:
     return SettingsError(
-        f"listener.{key}: {path} holds no certificate in PEM form, or a damaged one; such a block"
+        f"{key}: {path} holds no certificate in PEM form, or a damaged one; such a block"
         " begins with -----BEGIN CERTIFICATE-----, and openssl x509 -inform DER -in FILE makes"
         " one of a DER file"
     )
 
 
-def _refuse_passphrase(key: Path) -> NoReturn:
+def _refuse_passphrase(table: str, key: Path) -> NoReturn:
     """Stand in for the question that would wait for ever at a terminal that nobody watches."""
     raise SettingsError(
-        f"listener.tls_private_key: {key} is locked with a passphrase, and a service cannot be"
+        f"{table}.tls_private_key: {key} is locked with a passphrase, and a service cannot be"
         " asked for it; write it without one (openssl pkey -in FILE -out NEW), readable for the"
         " service alone"
     )
 
 
-def _pair_error(error: ssl.SSLError, certificate: Path, key: Path) -> SettingsError:
+def _pair_error(error: ssl.SSLError, table: str, certificate: Path, key: Path) -> SettingsError:
     if error.reason in _MISMATCHES:
         return SettingsError(
-            f"listener.tls_private_key: {key} does not belong to the first certificate in"
+            f"{table}.tls_private_key: {key} does not belong to the first certificate in"
             f" {certificate}; name the key that it was requested with, and put our own"
             " certificate before its chain"
         )
     if error.reason is None:
         return SettingsError(
-            f"listener.tls_private_key: {key} holds no private key in PEM form, or a damaged one;"
+            f"{table}.tls_private_key: {key} holds no private key in PEM form, or a damaged one;"
             " openssl pkey -inform DER -in FILE makes one of a DER file"
         )
     return SettingsError(
-        f"listener.tls_certificate: {certificate} cannot be used"
+        f"{table}.tls_certificate: {certificate} cannot be used"
         f" ({error.reason.replace('_', ' ').lower()}); the BCP 195 profile asks for an RSA key of"
         " 2048 bits or more, or an elliptic one of 256, signed with SHA-256"
     )
 
 
-def _shown_to_a_peer(context: ssl.SSLContext, settings: ListenerSettings) -> dict[str, Any]:
+def _shown_to_a_peer(
+    context: ssl.SSLContext, settings: ListenerSettings | Hl7Settings
+) -> dict[str, Any]:
     """Return our certificate as the standard library reads it: that of a peer, once verified.
 
     Raises:

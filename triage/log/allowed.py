@@ -69,6 +69,7 @@ ALLOWED_KEYS: Mapping[str, Kind] = MappingProxyType(
         "transfer_syntax": Kind.UID,
         "instance_id": Kind.NUMBER,
         "delivery_id": Kind.NUMBER,
+        "control_id": Kind.WORD,
         "version": Kind.WORD,
         "modality": Kind.WORD,
         # who is at the other end
@@ -79,6 +80,8 @@ ALLOWED_KEYS: Mapping[str, Kind] = MappingProxyType(
         "certificate": Kind.TEXT,
         "port": Kind.NUMBER,
         "status": Kind.STATUS,
+        "user": Kind.WORD,
+        "verdict": Kind.WORD,
         "method": Kind.WORD,
         "http_status": Kind.NUMBER,
         # what came of it

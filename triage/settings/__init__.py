@@ -4,16 +4,28 @@ Adding a key is one field in `sections`: its default, its rule and its descripti
 reading, the checks, and the documented example under ``deploy/``.
 """
 
+from triage.settings.hl7 import CharacterSet, Hl7Receiver, Hl7Settings
 from triage.settings.reading import load_settings, parse_settings
+from triage.settings.receiving import (
+    DicomPeer,
+    ModalityWorklist,
+    OrthancReceiver,
+    ReceiverSettings,
+    UpsReceiver,
+)
+from triage.settings.relations import receiver_names
 from triage.settings.sections import (
     DecisionSettings,
     DeliverySettings,
     Destination,
     EligibilitySettings,
+    FindingMode,
     ListenerSettings,
     LogLevel,
     LogSettings,
+    Peer,
     Settings,
+    SiteMode,
     StudySettings,
     UnknownSopClasses,
     WebSettings,
@@ -24,16 +36,27 @@ from triage.settings.sections import (
 from triage.settings.writing import example_toml, render_toml
 
 __all__ = [
+    "CharacterSet",
     "DecisionSettings",
     "DeliverySettings",
     "Destination",
+    "DicomPeer",
     "EligibilitySettings",
+    "FindingMode",
+    "Hl7Receiver",
+    "Hl7Settings",
     "ListenerSettings",
     "LogLevel",
     "LogSettings",
+    "ModalityWorklist",
+    "OrthancReceiver",
+    "Peer",
+    "ReceiverSettings",
     "Settings",
+    "SiteMode",
     "StudySettings",
     "UnknownSopClasses",
+    "UpsReceiver",
     "WebSettings",
     "WorkerSettings",
     "WorklistSettings",
@@ -41,5 +64,6 @@ __all__ = [
     "example_toml",
     "load_settings",
     "parse_settings",
+    "receiver_names",
     "render_toml",
 ]

@@ -132,15 +132,34 @@ class _Reading:
         known = {key.name: key for key in dataclasses.fields(section)}
         values: dict[str, Any] = {}
         for name, value in table.items():
-            if name in known:
-                self._value(values, known[name], f"{where}.{name}", value)
-            else:
+            if name not in known:
                 self._unknown(name, where, known, isinstance(value, dict))
+            elif "named" in known[name].metadata:
+                self._named_tables(values, known[name], f"{where}.{name}", value)
+            else:
+                self._value(values, known[name], f"{where}.{name}", value)
         required = [name for name, key in known.items() if _is_required(key)]
         for name in required:
             if name not in table:
                 self._fault(f"{where}.{name}", f"is missing; {known[name].metadata['description']}")
         return section(**values) if all(name in values for name in required) else None
+
+    def _named_tables(
+        self, values: dict[str, Any], key: Field[Any], where: str, found: object
+    ) -> None:
+        """Read tables of which each is headed by a name, which becomes the section's first key."""
+        section: type[Any] = key.metadata["section"]
+        if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+            self._fault(where, f'write it as tables, each headed [{where}."NAME"]')
+            return
+        head, *others = dataclasses.fields(section)
+        tables: list[Any] = []
+        for name, table in found.items():
+            place = f"{where}.{_shown(name)}"
+            if head.name in table:
+                self._unknown(head.name, place, [other.name for other in others], is_table=False)
+            tables.append(self._section(section, {**table, head.name: name}, place))
+        values[key.name] = tuple(table for table in tables if table is not None)
 
     def _value(self, values: dict[str, Any], key: Field[Any], where: str, value: object) -> None:
         rule: Rule = key.metadata["rule"]

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from triage.hl7.values import MessageKind
 from triage.settings.rules import is_ip_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
-    from triage.settings.sections import Destination, ListenerSettings, Settings
+    from triage.settings.hl7 import Hl7Receiver, Hl7Settings
+    from triage.settings.sections import Destination, ListenerSettings, Settings, WebSettings
 
 _TLS_FILES = ("tls_certificate", "tls_private_key", "tls_authorities")
 _PORT_KEYS = frozenset(
@@ -39,16 +41,9 @@ def faults_between(settings: Settings, known_faults: AbstractSet[str]) -> Iterat
     Yields:
         A fault for each contradiction.
     """
-    if not known_faults & {"delivery.first_retry_seconds", "delivery.maximum_retry_seconds"}:
-        yield from _retry_faults(settings)
-    if not any(key.startswith("listener.") for key in known_faults):
-        yield from _tls_faults(settings.listener)
-    if not known_faults & {*_PORT_KEYS, "web.address", "web.port"}:
-        yield from _port_faults(settings)
-    if not any(key.startswith("destinations") for key in known_faults):
-        yield from _twin_faults(settings)
-        if not known_faults & _PORT_KEYS:
-            yield from _loop_faults(settings)
+    for judge, keys in _JUDGES:
+        if not any(key.startswith(keys) for key in known_faults):
+            yield from judge(settings)
 
 
 def _retry_faults(settings: Settings) -> Iterator[Fault]:
@@ -99,6 +94,79 @@ def _port_faults(settings: Settings) -> Iterator[Fault]:
             yield Fault("web.port", f"{port} is the listener's {key} too; choose another")
 
 
+def _hl7_port_faults(settings: Settings) -> Iterator[Fault]:
+    ours = settings.hl7
+    taken = [(f"listener.{key}", port) for key, port in _open_ports(settings.listener)]
+    for key, port, address in (
+        *((key, port, settings.listener.address) for key, port in taken),
+        ("web.port", settings.web.port, settings.web.address),
+    ):
+        meet = _reaches(ours.address, address) or _reaches(address, ours.address)
+        if ours.port and ours.port == port and meet:
+            yield Fault("hl7.port", f"{port} is {key} too; choose another")
+
+
+def _page_faults(web: WebSettings) -> Iterator[Fault]:
+    if (web.tls_certificate is None) != (web.tls_private_key is None):
+        missing = "tls_certificate" if web.tls_certificate is None else "tls_private_key"
+        yield Fault(f"web.{missing}", "certificate and key go together; name both PEM files")
+    if web.proxy_user_header and not web.trusted_proxies:
+        yield Fault(
+            "web.proxy_user_header",
+            "anybody could send it: name the proxies that may in trusted_proxies",
+        )
+    if web.proxy_roles_header and not web.proxy_user_header:
+        yield Fault("web.proxy_roles_header", "says nothing without proxy_user_header; set both")
+
+
+def _hl7_faults(settings: Settings) -> Iterator[Fault]:
+    yield from _hl7_port_faults(settings)
+    yield from _hl7_tls_faults("hl7", settings.hl7, needed=_hl7_server_files(settings.hl7))
+    ours = {
+        one.name.lower(): f"destinations[{number}]"
+        for number, one in enumerate(settings.destinations, start=1)
+    }
+    for number, receiver in enumerate(settings.hl7_receivers, start=1):
+        where = f"hl7_receivers[{number}]"
+        first = ours.setdefault(receiver.name.lower(), where)
+        if first != where:
+            yield Fault(
+                f"{where}.name",
+                f'"{receiver.name}" is the name of {first} too; `triage retry` needs a name for'
+                " each",
+            )
+        if {MessageKind.ORM, MessageKind.OMI} <= set(receiver.messages):
+            yield Fault(
+                f"{where}.messages",
+                "orm and omi say the same in two forms; leave out the one that the receiver"
+                " does not read",
+            )
+        if bool(receiver.tls_certificate) != bool(receiver.tls_private_key):
+            yield Fault(f"{where}.tls_private_key", "goes with tls_certificate; name both or none")
+        yield from _hl7_tls_faults(where, receiver, needed=("tls_authorities",))
+        if receiver.port == settings.hl7.port and _reaches(settings.hl7.address, receiver.address):
+            yield Fault(
+                f"{where}.port",
+                f"{receiver.address} port {receiver.port} is this system's own HL7 server; give"
+                " the port of the receiver",
+            )
+
+
+def _hl7_server_files(hl7: Hl7Settings) -> tuple[str, ...]:
+    return _TLS_FILES if hl7.tls_client_certificates else _TLS_FILES[:2]
+
+
+def _hl7_tls_faults(
+    where: str, table: Hl7Settings | Hl7Receiver, *, needed: tuple[str, ...]
+) -> Iterator[Fault]:
+    for name in _TLS_FILES:
+        given = getattr(table, name) is not None
+        if table.tls and name in needed and not given:
+            yield Fault(f"{where}.{name}", "is needed with tls; name the PEM file")
+        if given and not table.tls:
+            yield Fault(f"{where}.{name}", "is for TLS; set tls = true, or remove this")
+
+
 def _twin_faults(settings: Settings) -> Iterator[Fault]:
     names: dict[str, int] = {}
     peers: dict[tuple[str, str, int], int] = {}
@@ -117,6 +185,57 @@ def _twin_faults(settings: Settings) -> Iterator[Fault]:
                 f"is the same PACS as destinations[{first}] (AE title, address and port); it "
                 "would be sent every report twice, remove one",
             )
+
+
+def _twin_peer_faults(settings: Settings) -> Iterator[Fault]:
+    for what in ("name", "ae_title"):
+        seen: dict[str, int] = {}
+        for number, peer in enumerate(settings.peers, start=1):
+            value: str = getattr(peer, what)
+            first = seen.setdefault(value.lower() if what == "name" else value, number)
+            if first != number:
+                yield Fault(
+                    f"peers[{number}].{what}",
+                    f'"{value}" is that of peers[{first}] too; every peer needs one of its own',
+                )
+
+
+def _mode_faults(settings: Settings) -> Iterator[Fault]:
+    names = [site.name for site in settings.decision.sites]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Fault(
+            "decision.sites",
+            f'"{name}" stands there twice (capitals and spaces do not count); remove one',
+        )
+
+
+def _receiver_faults(settings: Settings) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for where, name in receiver_names(settings):
+        first = seen.setdefault(name.lower(), where)
+        if first != where:
+            yield Fault(
+                f"{where}.name",
+                f'"{name}" is the name of {first} too; every receiver needs a name of its own',
+            )
+    ports = [port for _, port in _open_ports(settings.listener)]
+    for number, manager in enumerate(settings.ups_receivers, start=1):
+        if manager.port in ports and _reaches(settings.listener.address, manager.address):
+            yield Fault(
+                f"ups_receivers[{number}].port",
+                f"{manager.address} port {manager.port} is this system's own listener, which "
+                "shows our priorities already: give the port of the other manager",
+            )
+
+
+def receiver_names(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield where each receiver of priorities is configured, and its name."""
+    for kind in ("orthanc_receivers", "ups_receivers"):
+        for number, receiver in enumerate(getattr(settings, kind), start=1):
+            yield f"{kind}[{number}]", receiver.name
+    for number, system in enumerate(settings.hl7_receivers, start=1):
+        if set(system.messages) & {MessageKind.ORM, MessageKind.OMI}:
+            yield f"hl7_receivers[{number}]", system.name
 
 
 def _loop_faults(settings: Settings) -> Iterator[Fault]:
@@ -158,3 +277,18 @@ def _reaches(listening: str, called: str) -> bool:
 
 def _without_name(address: str) -> str:
     return "127.0.0.1" if address.lower() == "localhost" else address.lower()
+
+
+# Each judge, with the beginnings of the keys that it needs to be sound.
+_JUDGES: tuple[tuple[Callable[[Settings], Iterator[Fault]], tuple[str, ...]], ...] = (
+    (_retry_faults, ("delivery.first_retry_seconds", "delivery.maximum_retry_seconds")),
+    (lambda settings: _tls_faults(settings.listener), ("listener.",)),
+    (_port_faults, (*_PORT_KEYS, "web.address", "web.port")),
+    (lambda settings: _page_faults(settings.web), ("web.",)),
+    (_hl7_faults, ("hl7",)),
+    (_mode_faults, ("decision.",)),
+    (_receiver_faults, ("orthanc_receivers", "ups_receivers", "hl7_receivers")),
+    (_twin_faults, ("destinations",)),
+    (_loop_faults, ("destinations", *_PORT_KEYS)),
+    (_twin_peer_faults, ("peers",)),
+)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +136,15 @@ def name() -> Rule:
     return Rule("1 to 32 letters, digits, dots, dashes or underscores; no sign in front", read)
 
 
+def finding() -> Rule:
+    """Return the rule for the name of a finding, as bundles write it."""
+
+    def read(value: object) -> str:
+        return _matching(value, re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}"))
+
+    return Rule("the name of a finding: small letters, digits, dots, dashes, underscores", read)
+
+
 def device() -> Rule:
     """Return the rule for the device that inference runs on."""
 
@@ -144,11 +154,30 @@ def device() -> Rule:
     return Rule('"auto", "cpu", "cuda", or one of several as "cuda:1"', read)
 
 
-def host() -> Rule:
-    """Return the rule for an IP address or a host name (RFC 1123 2.1)."""
+def code(*, optional: bool = False) -> Rule:
+    """Return the rule for text that becomes an HL7 field: it needs no escape in any message."""
 
     def read(value: object) -> str:
         text = _text(value)
+        if not text and optional:
+            return text
+        return _matching(text, re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:/-]{0,63}"))
+
+    note = ', or "" for none' if optional else ""
+    return Rule(f"1 to 64 letters, digits, spaces and _ . : / -{note}", read)
+
+
+def host(*, optional: str = "") -> Rule:
+    """Return the rule for an IP address or a host name (RFC 1123 2.1).
+
+    Args:
+        optional: What the empty text stands for; without it a host must be given.
+    """
+
+    def read(value: object) -> str:
+        text = _text(value)
+        if not text and optional:
+            return text
         if not is_ip_address(text):
             labels = text.split(".")
             if len(text) > _LONGEST_HOST_NAME or labels[-1].isdigit():
@@ -157,7 +186,43 @@ def host() -> Rule:
                 raise RefusedError
         return text
 
-    return Rule('an IP address or a host name, such as "10.0.0.5" or "pacs.hospital.example"', read)
+    note = f', or "" for {optional}' if optional else ""
+    example = 'an IP address or a host name, such as "10.0.0.5" or "pacs.hospital.example"'
+    return Rule(example + note, read)
+
+
+def url() -> Rule:
+    """Return the rule for the address of an HTTP service, without user or password in it."""
+
+    def read(value: object) -> str:
+        text = _text(value).rstrip("/")
+        try:
+            parts = urlsplit(text)
+            host().read(parts.hostname or "")
+            whole(1, 65535).read(parts.port or 80)
+        except ValueError as error:
+            raise RefusedError from error
+        if parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+            raise RefusedError
+        if "@" in parts.netloc:
+            raise RefusedError("write the user under user, and the password in password_file")
+        if not text.isprintable() or " " in text:
+            raise RefusedError
+        return text
+
+    return Rule('an address such as "http://10.0.0.5:8042"', read)
+
+
+def free_text() -> Rule:
+    """Return the rule for any text of one line, or none."""
+
+    def read(value: object) -> str:
+        text = _text(value)
+        if len(text) > _LONGEST_LO or not text.isprintable():
+            raise RefusedError
+        return text
+
+    return Rule("a text of up to 64 characters", read)
 
 
 def is_ip_address(text: str) -> bool:
@@ -180,6 +245,15 @@ def network() -> Rule:
         return loose
 
     return Rule('a network such as "10.1.0.0/16" or an address such as "10.1.2.3"', read)
+
+
+def header_name() -> Rule:
+    """Return the rule for the name of an HTTP header (RFC 9110 5.1), empty for none."""
+
+    def read(value: object) -> str:
+        return _matching(value, re.compile(r"([A-Za-z0-9][A-Za-z0-9-]{0,63})?"))
+
+    return Rule('the name of an HTTP header, such as "X-Remote-User", or "" for none', read)
 
 
 def words() -> Rule:

@@ -9,29 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from triage.settings import rules
+from triage.settings.hl7 import Hl7Receiver, Hl7Settings
+from triage.settings.keys import key as _key
+from triage.settings.keys import named as _named
+from triage.settings.keys import section as _section
+from triage.settings.receiving import (
+    ModalityWorklist,
+    OrthancReceiver,
+    ReceiverSettings,
+    UpsReceiver,
+)
 from triage.values import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from ipaddress import IPv4Network, IPv6Network
-
-    from triage.settings.rules import Rule
 
 _DAY = 86_400.0  # seconds
 _ANY_PORT = " (0: any free port)"
-
-
-def _key(rule: Rule, description: str) -> Mapping[str, Any]:
-    """Return the metadata of a key."""
-    return {"rule": rule, "description": description}
-
-
-def _section(section: type[Any], description: str) -> Mapping[str, Any]:
-    """Return the metadata of a table of keys; `section` is its class."""
-    return {"section": section, "description": description}
 
 
 class UnknownSopClasses(StrEnum):
@@ -287,6 +284,36 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteMode:
+    """How far results may move the studies of one site."""
+
+    name: str = field(
+        metadata=_key(
+            rules.words(), "Institution Name (0008,0080), or the AE title of the sender."
+        ),
+    )
+    mode: Mode = field(
+        metadata=_key(rules.choice(Mode), "The mode of studies that come from there."),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FindingMode:
+    """How far one finding may move studies."""
+
+    name: str = field(
+        metadata=_key(rules.finding(), "Name of the finding in the bundle."),
+    )
+    mode: Mode = field(
+        metadata=_key(
+            rules.choice(Mode),
+            "The mode of this finding. A study is raised by findings whose mode is at least "
+            "promote, and lowered only where the mode of each is demote.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionSettings:
     """How far results may move the reading list."""
 
@@ -304,6 +331,21 @@ class DecisionSettings:
             rules.number(0, 1),
             "Share of likely-normal studies, drawn at random, that stay in place so that the "
             "miss rate can be watched.",
+        ),
+    )
+    sites: tuple[SiteMode, ...] = field(
+        default=(),
+        metadata=_named(
+            SiteMode,
+            "A site with a mode of its own, by Institution Name (0008,0080) or by the AE title "
+            "that sends its films. Of several modes that fit a study the most careful holds.",
+        ),
+    )
+    findings: tuple[FindingMode, ...] = field(
+        default=(),
+        metadata=_named(
+            FindingMode,
+            "A finding with a mode of its own; where its site has one too, the more careful holds.",
         ),
     )
 
@@ -375,6 +417,28 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """Another system that may subscribe to the events of the reading worklist (UPS Watch)."""
+
+    name: str = field(
+        metadata=_key(rules.name(), "Name in commands and logs."),
+    )
+    ae_title: str = field(
+        metadata=_key(rules.ae_title(), "AE title that it subscribes with (Receiving AE)."),
+    )
+    address: str = field(
+        metadata=_key(rules.host(), "Host name or IP address where it listens for events."),
+    )
+    port: int = field(
+        metadata=_key(rules.whole(1, 65535), "DICOM port where it listens for events."),
+    )
+    calling_ae_title: str = field(
+        default="",
+        metadata=_key(rules.ae_title(optional=True), "AE title that we call with."),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     """Worklist page, JSON, health and metrics."""
 
@@ -382,8 +446,8 @@ class WebSettings:
         default="127.0.0.1",
         metadata=_key(
             rules.host(),
-            "Address to listen on. The page has no login of its own: keep it on this machine "
-            "behind a proxy that has one, or on a network that only readers reach.",
+            "Address to listen on. On any but this machine's own, every page asks for a log-in: "
+            "add users with `triage user add`, or name a proxy that knows them.",
         ),
     )
     port: int = field(
@@ -393,6 +457,71 @@ class WebSettings:
     show_patient: bool = field(
         default=True,
         metadata=_key(rules.flag(), "Show the patient's name, ID and birth date on the page."),
+    )
+    host_names: tuple[str, ...] = field(
+        default=(),
+        metadata=_key(
+            rules.several(rules.host()),
+            "Names under which browsers reach the page; requests under any other name are "
+            "refused. Addresses in digits and localhost are always right.",
+        ),
+    )
+    tls_certificate: Path | None = field(
+        default=None,
+        metadata=_key(
+            rules.absolute_path(optional="a page without TLS"),
+            "PEM file of the page's certificate, with its chain; the page then speaks https only.",
+        ),
+    )
+    tls_private_key: Path | None = field(
+        default=None,
+        metadata=_key(
+            rules.absolute_path(optional="a page without TLS"),
+            "PEM file of its private key, without a passphrase; readable for this user alone.",
+        ),
+    )
+    session_idle_minutes: float = field(
+        default=240.0,
+        metadata=_key(
+            rules.number(1, 10_080),
+            "A log-in ends when nobody did anything with it for this long; a page that only "
+            "stays open does nothing.",
+        ),
+    )
+    session_hours: float = field(
+        default=12.0,
+        metadata=_key(rules.number(0.1, 720), "A log-in ends after this in any case."),
+    )
+    open_metrics: bool = field(
+        default=False,
+        metadata=_key(
+            rules.flag(),
+            "Answer /health and /metrics without log-in to any address; without this, to this "
+            "machine only. They hold no patient data.",
+        ),
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = field(
+        default=(),
+        metadata=_key(
+            rules.several(rules.network()),
+            "Networks of reverse proxies whose headers count: the address that they were asked "
+            "from, https, and proxy_user_header. From anybody else these headers are ignored.",
+        ),
+    )
+    proxy_user_header: str = field(
+        default="",
+        metadata=_key(
+            rules.header_name(),
+            "Header in which a trusted proxy names the user that it has logged in.",
+        ),
+    )
+    proxy_roles_header: str = field(
+        default="",
+        metadata=_key(
+            rules.header_name(),
+            "Header in which a trusted proxy names the user's roles, reader and operator, "
+            "separated by commas. Without it a user has the roles of `triage user`, else reader.",
+        ),
     )
 
 
@@ -459,6 +588,52 @@ class Settings:
         metadata=_section(
             Destination,
             "A PACS that the reports go to; repeat the table for more, leave it out for none.",
+        ),
+    )
+    peers: tuple[Peer, ...] = field(
+        default=(),
+        metadata=_section(
+            Peer,
+            "A viewer or RIS that may subscribe to events of the worklist; repeat the table for "
+            "more. Who is not listed cannot be told of events.",
+        ),
+    )
+    hl7: Hl7Settings = field(
+        default_factory=Hl7Settings,
+        metadata=_section(Hl7Settings, "Orders and final reports that the RIS sends over MLLP."),
+    )
+    hl7_receivers: tuple[Hl7Receiver, ...] = field(
+        default=(),
+        metadata=_section(
+            Hl7Receiver,
+            "Who is told over MLLP; repeat the table for more, leave it out for none.",
+        ),
+    )
+    receivers: ReceiverSettings = field(
+        default_factory=ReceiverSettings,
+        metadata=_section(
+            ReceiverSettings,
+            "Systems beside us whose lists take our priorities; tries and rests as in [delivery].",
+        ),
+    )
+    orthanc_receivers: tuple[OrthancReceiver, ...] = field(
+        default=(),
+        metadata=_section(
+            OrthancReceiver,
+            "An Orthanc whose studies take our priorities as labels (from 1.12) or metadata.",
+        ),
+    )
+    ups_receivers: tuple[UpsReceiver, ...] = field(
+        default=(),
+        metadata=_section(
+            UpsReceiver, "Another manager of UPS work items that takes our priorities."
+        ),
+    )
+    modality_worklists: tuple[ModalityWorklist, ...] = field(
+        default=(),
+        metadata=_section(
+            ModalityWorklist,
+            "A Modality Worklist that says how urgent an order is, before a decision is made.",
         ),
     )
     web: WebSettings = field(

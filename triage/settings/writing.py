@@ -9,10 +9,13 @@ from dataclasses import Field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from triage.settings.sections import Destination, Settings
+from triage.settings.hl7 import Hl7Receiver
+from triage.settings.receiving import ModalityWorklist, OrthancReceiver, UpsReceiver
+from triage.settings.sections import Destination, FindingMode, Peer, Settings, SiteMode
+from triage.values import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from _typeshed import DataclassInstance
 
@@ -26,9 +29,20 @@ differs at your site: every key is here with its default, commented out. `triage
 whether a file is right; unknown keys and wrong values are refused by name before anything
 starts. A change takes effect when the service is restarted."""
 
-_EXAMPLE_DESTINATION = Destination(
-    name="pacs", ae_title="PACS", address="pacs.hospital.example", port=104
-)
+# What stands in the example of a table that a site may have several of, or none.
+_EXAMPLES: Mapping[type[Any], DataclassInstance] = {
+    type(one): one
+    for one in (
+        SiteMode(name="GENERAL HOSPITAL", mode=Mode.SHADOW),
+        FindingMode(name="spondylosis", mode=Mode.PROMOTE),
+        Destination(name="pacs", ae_title="PACS", address="pacs.hospital.example", port=104),
+        OrthancReceiver(name="orthanc", url="http://orthanc.hospital.example:8042"),
+        UpsReceiver(name="manager", ae_title="UPS", address="ups.hospital.example", port=104),
+        ModalityWorklist(name="ris", ae_title="RIS", address="ris.hospital.example", port=104),
+        Hl7Receiver(name="ris", address="ris.hospital.example", port=2575),
+        Peer(name="viewer", ae_title="VIEWER", address="viewer.hospital.example", port=11115),
+    )
+}
 
 
 def render_toml(settings: Settings) -> str:
@@ -42,7 +56,7 @@ def render_toml(settings: Settings) -> str:
             for table in value:
                 lines += ["", f"[[{key.name}]]", *_assignments(table)]
         else:
-            lines += ["", f"[{key.name}]", *_assignments(value)]
+            lines += ["", f"[{key.name}]", *_assignments(value), *_named_tables(key.name, value)]
     return "\n".join(lines) + "\n"
 
 
@@ -56,21 +70,51 @@ def example_toml() -> str:
             lines += ["", *_documented(key, value)]
         elif isinstance(value, tuple):
             lines += ["", "", *_comment(key.metadata["description"]), f"#[[{key.name}]]"]
-            lines += _documented_table(_EXAMPLE_DESTINATION)
+            lines += _documented_table(_EXAMPLES[key.metadata["section"]])
         else:
             lines += ["", "", *_comment(key.metadata["description"]), f"[{key.name}]"]
             lines += _documented_table(value)
+            lines += _documented_named_tables(key.name, value)
     return "\n".join(lines) + "\n"
 
 
 def _assignments(table: DataclassInstance) -> Iterator[str]:
-    return (_assignment(key, getattr(table, key.name)) for key in dataclasses.fields(table))
+    return (_assignment(key, getattr(table, key.name)) for key in _plain_keys(table))
+
+
+def _named_tables(where: str, table: DataclassInstance) -> Iterator[str]:
+    """Write the tables within a table that are headed by a name each."""
+    for key in _named_keys(table):
+        for one in getattr(table, key.name):
+            name, *keys = dataclasses.fields(one)
+            yield ""
+            yield f"[{where}.{key.name}.{_toml(getattr(one, name.name))}]"
+            yield from (_assignment(each, getattr(one, each.name)) for each in keys)
 
 
 def _documented_table(table: DataclassInstance) -> Iterator[str]:
-    for key in dataclasses.fields(table):
+    for key in _plain_keys(table):
         yield ""
         yield from _documented(key, getattr(table, key.name))
+
+
+def _documented_named_tables(where: str, table: DataclassInstance) -> Iterator[str]:
+    for key in _named_keys(table):
+        example = _EXAMPLES[key.metadata["section"]]
+        name, *keys = dataclasses.fields(example)
+        yield from ["", "", *_comment(key.metadata["description"])]
+        yield f"#[{where}.{key.name}.{_toml(getattr(example, name.name))}]"
+        for each in keys:
+            yield ""
+            yield from _documented(each, getattr(example, each.name))
+
+
+def _plain_keys(table: DataclassInstance) -> list[Field[Any]]:
+    return [key for key in dataclasses.fields(table) if "rule" in key.metadata]
+
+
+def _named_keys(table: DataclassInstance) -> list[Field[Any]]:
+    return [key for key in dataclasses.fields(table) if "named" in key.metadata]
 
 
 def _documented(key: Field[Any], value: object) -> list[str]:

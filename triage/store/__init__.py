@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from triage.store.access import SessionRecord, UserRecord
 from triage.store.database import Watcher, utc_now
+from triage.store.feedback import FeedbackRecord
+from triage.store.film_views import FilmToExplain, FilmView, Landmark
+from triage.store.hl7_records import ClaimedResult, FedDecision, ResultRecord
 from triage.store.list_records import (
     EVERYTHING,
     NewStep,
@@ -15,6 +19,17 @@ from triage.store.list_records import (
     StepStateChange,
     StepSubject,
     Window,
+)
+from triage.store.order_questions import OrderQuestion
+from triage.store.overview import FailingDelivery, GateCount, GateCounts, SetAsideImage
+from triage.store.receiver_records import (
+    ClaimedChange,
+    Ground,
+    ReceiverChangeRecord,
+    ReceiverCounts,
+    ReceiverRow,
+    ReceiverStanding,
+    ReceiverStudy,
 )
 from triage.store.records import (
     Arrival,
@@ -34,16 +49,39 @@ from triage.store.records import (
     StudySnapshot,
 )
 from triage.store.store import Store
+from triage.store.ups_records import (
+    Candidate,
+    Channel,
+    ClaimedEvent,
+    StepEvent,
+    StepLine,
+    StepWatcher,
+)
 
 __all__ = [
     "EVERYTHING",
     "Arrival",
+    "Candidate",
+    "Channel",
+    "ClaimedChange",
     "ClaimedDelivery",
+    "ClaimedEvent",
     "ClaimedImage",
+    "ClaimedResult",
     "DecisionRecord",
     "DeliveryRecord",
+    "FailingDelivery",
+    "FedDecision",
+    "FeedbackRecord",
+    "FilmToExplain",
+    "FilmView",
+    "GateCount",
+    "GateCounts",
+    "Ground",
     "InstanceRecord",
+    "Landmark",
     "NewStep",
+    "OrderQuestion",
     "OrderWord",
     "OrderedStudies",
     "Placement",
@@ -51,17 +89,29 @@ __all__ = [
     "PriorityChange",
     "QueueCounts",
     "Receipt",
+    "ReceiverChangeRecord",
+    "ReceiverCounts",
+    "ReceiverRow",
+    "ReceiverStanding",
+    "ReceiverStudy",
     "ReportRecord",
+    "ResultRecord",
     "Selection",
+    "SessionRecord",
+    "SetAsideImage",
     "StandingDecision",
     "StepChange",
+    "StepEvent",
+    "StepLine",
     "StepRecord",
     "StepStateChange",
     "StepSubject",
+    "StepWatcher",
     "Store",
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
+    "UserRecord",
     "Watcher",
     "Window",
     "utc_now",

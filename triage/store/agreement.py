@@ -13,6 +13,7 @@ from triage.store.intake import IntakeVerbs
 from triage.store.records import FILE_LOST, facts_to_json, without_note
 from triage.store.schema import instances, reports, studies
 from triage.store.states import StudyEvent, after
+from triage.store.step_events import announce_readiness
 from triage.store.studies import WAITING_FOR_A_WORKER
 from triage.values import ImageState
 
@@ -315,12 +316,10 @@ def _reopen(connection: Connection, row: RecordedFile, now: datetime) -> None:
     """
     held = studies.c.study_instance_uid == row.study_instance_uid
     state = connection.execute(select(studies.c.state).where(held)).scalar_one()
+    reopened = after(state, StudyEvent.IMAGE_STORED)
     connection.execute(
         update(studies)
         .where(held)
-        .values(
-            state=after(state, StudyEvent.IMAGE_STORED),
-            last_arrival=now,
-            changes=studies.c.changes + 1,
-        )
+        .values(state=reopened, last_arrival=now, changes=studies.c.changes + 1)
     )
+    announce_readiness(connection, row.study_instance_uid, state, reopened, now)

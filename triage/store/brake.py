@@ -15,6 +15,7 @@ from triage.store.placing import (
     record_class,
     shown_class,
 )
+from triage.store.receiver_queue import enqueue_put_back
 from triage.store.schema import MOVABLE, controls, studies, work_items
 from triage.store.standing import PAUSED, as_ordered, is_paused, placements
 from triage.values import StudyState
@@ -39,7 +40,8 @@ class BrakeVerbs(Database):
     def pause(self, reason: str) -> int:
         """Pause all effect, and put every study back to where its order alone puts it.
 
-        What a person has opened, or whose priority a person has set, stays where it is.
+        What a person has opened, or whose priority a person has set, stays where it is. The
+        receivers put back every priority of ours, of studies that are opened among them.
 
         Returns:
             How many studies changed their class.
@@ -48,7 +50,9 @@ class BrakeVerbs(Database):
             _set_paused(connection, self.clock(), paused=True)
             cause = Cause(BY_BRAKE, reason)
             _lift_cap(connection, cause, self.clock())
-            return _place_all(connection, self.clock(), as_ordered, cause)
+            moved = _place_all(connection, self.clock(), as_ordered, cause)
+            enqueue_put_back(connection, reason, self.clock())
+            return moved
 
     def resume(self, placing: Callable[[StandingDecision], Placement]) -> int:
         """Let results have effect again; `placing` says where each decided study belongs.

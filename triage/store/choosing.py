@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, false, or_, true
 
@@ -53,10 +53,9 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
             yield _any_pattern((column,), patterns)
     if selection.patient_names:
         yield _any_pattern(_NAME_GROUPS, _name_patterns(selection.patient_names))
-    if selection.labels:
-        yield work_items.c.label.in_(selection.labels)
-    if selection.step_states:
-        yield work_items.c.step_state.in_(selection.step_states)
+    for column, wanted in _listed_keys(selection):
+        if wanted:
+            yield column.in_(wanted)
     if selection.outcomes:
         known = [outcome for outcome in selection.outcomes if outcome is not None]
         unknown = work_items.c.outcome.is_(None) if None in selection.outcomes else false()
@@ -73,6 +72,14 @@ def _text_keys(selection: Selection) -> Iterator[tuple[Column[str], tuple[str, .
     yield work_items.c.named_study_uid, selection.study_instance_uids
     yield work_items.c.accession_number, selection.accession_numbers
     yield work_items.c.patient_id, selection.patient_ids
+
+
+def _listed_keys(selection: Selection) -> Iterator[tuple[Column[Any], tuple[Any, ...]]]:
+    """Yield the columns of which each wanted value is listed."""
+    yield work_items.c.label, selection.labels
+    yield work_items.c.step_state, selection.step_states
+    yield work_items.c.patient_location, selection.patient_locations
+    yield work_items.c.claimed_by, selection.claimed_by
 
 
 def _any_pattern(columns: tuple[Column[str], ...], patterns: Iterable[str]) -> ColumnElement[bool]:

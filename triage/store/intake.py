@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import String, and_, bindparam, case, insert, select, update
 
 from triage.store.database import Database
+from triage.store.hl7 import apply_waiting_orders
 from triage.store.placing import (
     BY_ARRIVAL,
     BY_ORDER,
@@ -19,6 +20,8 @@ from triage.store.placing import (
 from triage.store.records import Arrival, Placement, Receipt, facts_to_json, without_note
 from triage.store.schema import deliveries, instances, reports, studies, work_items
 from triage.store.states import StudyEvent, after
+from triage.store.step_events import announce_readiness, welcome_study
+from triage.uids import work_item_uid
 from triage.values import ImageState, ReadingClass, StudyState
 
 if TYPE_CHECKING:
@@ -136,7 +139,7 @@ class IntakeVerbs(Database):
         """Take these studies as complete: the association that brought them has ended well."""
         with self.writing() as connection:
             for uid in study_instance_uids:
-                _step(connection, uid, StudyEvent.RELEASED)
+                _step(connection, uid, StudyEvent.RELEASED, self.clock())
 
     def close_quiet(self, quiet_seconds: float) -> tuple[str, ...]:
         """Take studies as complete for which no image came for so long; return their UIDs."""
@@ -150,7 +153,7 @@ class IntakeVerbs(Database):
             ).scalars()
             closed = tuple(quiet)
             for uid in closed:
-                _step(connection, uid, StudyEvent.QUIET)
+                _step(connection, uid, StudyEvent.QUIET, self.clock())
         return closed
 
 
@@ -287,8 +290,16 @@ def _grow_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
         **{f"new_{name}": getattr(facts, name) for name in SHOWN},
     }
     connection.execute(_GROW, values)
-    _complete_search(connection, facts, study, now)
+    announce_readiness(connection, uid, study.state, values["new_state"], now)
+    named_anew = _complete_search(connection, facts, study, now)
     _neutralise(connection, uid, study.reading_class, order, now)
+    if named_anew:
+        apply_waiting_orders(connection, uid, now)
+    if order.urgent and not facts.order_priority.urgent:
+        # The order said so over HL7: its later images come first too.
+        own = instances.c.study_instance_uid == uid
+        waiting = and_(own, instances.c.state == ImageState.QUEUED)
+        connection.execute(update(instances).where(waiting).values(urgent=True))
 
 
 def _complete_search(
@@ -296,17 +307,22 @@ def _complete_search(
     facts: HeaderFacts,
     known: Any,  # noqa: ANN401 - a row of _STUDY
     now: datetime,
-) -> None:
-    """Let the work item be found by what its study is now shown with."""
+) -> bool:
+    """Let the work item be found by what its study is now shown with.
+
+    Returns:
+        Whether that is something else than before.
+    """
     found = {
         name: getattr(facts, name) or getattr(known, name)
         for name in ("patient_id", "patient_name", "accession_number")
     }
     if all(found[name] == getattr(known, name) for name in found):
-        return
+        return False
     columns = {**found, **name_columns(found["patient_name"])}
     values = {f"new_{name}": value for name, value in columns.items()}
     connection.execute(_RENAME, {"study": facts.study_instance_uid, "now": now, **values})
+    return True
 
 
 def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> None:
@@ -323,6 +339,8 @@ def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
         )
     )
     create_work_item(connection, facts, now)
+    welcome_study(connection, work_item_uid(facts.study_instance_uid), now)
+    apply_waiting_orders(connection, facts.study_instance_uid, now)
 
 
 def _neutralise(
@@ -352,7 +370,9 @@ def _more_urgent(one: OrderPriority, other: OrderPriority) -> OrderPriority:
     return min(one, other, key=ranks.index)
 
 
-def _step(connection: Connection, study_instance_uid: str, happened: StudyEvent) -> None:
+def _step(
+    connection: Connection, study_instance_uid: str, happened: StudyEvent, now: datetime
+) -> None:
     held = studies.c.study_instance_uid == study_instance_uid
     state = connection.execute(select(studies.c.state).where(held)).scalar_one_or_none()
     if state is None:
@@ -363,3 +383,4 @@ def _step(connection: Connection, study_instance_uid: str, happened: StudyEvent)
     connection.execute(
         update(studies).where(held).values(state=follows, changes=studies.c.changes + 1)
     )
+    announce_readiness(connection, study_instance_uid, state, follows, now)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select
 
+from triage.store.hl7_notes import order_notes
 from triage.store.schema import instances, reports, studies, work_items
 from triage.values import ImageState, OrderPriority, StudyState, WorklistEntry
 
@@ -47,10 +48,12 @@ def _some(connection: Connection, uids: Sequence[str]) -> Iterator[tuple[str, Wo
     own = [row.study_instance_uid for row in rows if row.study_instance_uid is not None]
     images = _images(connection, own)
     written = _reports(connection, own)
+    notes = order_notes(connection, rows)
     for row in rows:
         count, thumbnail = images.get(row.study_instance_uid, (0, ""))
         reported = tuple(written.get(row.study_instance_uid, ()))
-        yield row.work_item_uid, _entry(row, count, thumbnail, reported)
+        note = notes.get(row.work_item_uid, "")
+        yield row.work_item_uid, _entry(row, count, thumbnail, reported, note)
 
 
 def _images(connection: Connection, study_uids: Sequence[str]) -> Mapping[str, tuple[int, str]]:
@@ -84,7 +87,7 @@ def _reports(connection: Connection, study_uids: Sequence[str]) -> Mapping[str, 
 
 
 def _entry(
-    row: Row[Any], image_count: int, thumbnail: str, report_uids: tuple[str, ...]
+    row: Row[Any], image_count: int, thumbnail: str, report_uids: tuple[str, ...], note: str
 ) -> WorklistEntry:
     pushed = row.study_instance_uid is None
     return WorklistEntry(
@@ -92,7 +95,7 @@ def _entry(
         study_instance_uid=row.named_study_uid,
         arrived_at=row.arrived_at,
         reading_class=row.reading_class,
-        reasons=tuple(row.reasons),
+        reasons=(note, *row.reasons) if note else tuple(row.reasons),
         outcome=row.outcome,
         # Nothing of a pushed item is awaited here.
         study_state=StudyState.DECIDED if pushed else row.state,

@@ -54,6 +54,8 @@ class Selection:
         patient_ids: Patterns of Patient ID.
         patient_names: Patterns of Patient's Name.
         accession_numbers: Patterns of Accession Number.
+        patient_locations: The patient is at any of these places.
+        claimed_by: Any of these readers has opened it.
         labels: Any of these Worklist Labels; the empty one is the site's own.
         step_states: Any of these states.
         classes: Any of these classes, after the waiting cap.
@@ -69,6 +71,8 @@ class Selection:
     patient_ids: tuple[str, ...] = ()
     patient_names: tuple[str, ...] = ()
     accession_numbers: tuple[str, ...] = ()
+    patient_locations: tuple[str, ...] = ()
+    claimed_by: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     step_states: tuple[StepState, ...] = ()
     classes: tuple[ReadingClass, ...] = ()

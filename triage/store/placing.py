@@ -6,11 +6,12 @@ What a person has opened, or whose priority a person has set, no result and no b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import bindparam, insert, select, update
 
 from triage.store.names import name_keys
+from triage.store.receiver_queue import enqueue_change, has_receivers
 from triage.store.records import Placement
 from triage.store.schema import priority_changes, step_changes, work_items
 from triage.uids import derived_uid, work_item_uid
@@ -59,6 +60,10 @@ class Cause:
 # than SQLite to carry it out.
 _INSERT_ITEM = insert(work_items)
 _INSERT_CHANGE = insert(priority_changes)
+_IS_OF_STUDY = select(work_items.c.work_item_uid).where(
+    work_items.c.work_item_uid == bindparam("work_item_uid"),
+    work_items.c.study_instance_uid == bindparam("study_instance_uid"),
+)
 _INSERT_STEP_CHANGE = insert(step_changes)
 _IS_TAKEN = select(work_items.c.work_item_uid).where(
     work_items.c.work_item_uid == bindparam("item")
@@ -275,21 +280,23 @@ def record_class(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Write a line of the ledger."""
-    connection.execute(
-        _INSERT_CHANGE,
-        {
-            "work_item_uid": item,
-            "study_instance_uid": study_instance_uid,
-            "changed_at": now,
-            "class_before": before,
-            "class_after": after,
-            "by": cause.by,
-            "reason": cause.reason,
-            "bundle_digest": cause.bundle_digest,
-            "threshold": cause.threshold,
-        },
-    )
+    """Write a line of the ledger, and what it asks of the receivers of priorities."""
+    line = {
+        "work_item_uid": item,
+        "study_instance_uid": study_instance_uid,
+        "changed_at": now,
+        "class_before": before,
+        "class_after": after,
+        "by": cause.by,
+        "reason": cause.reason,
+        "bundle_digest": cause.bundle_digest,
+        "threshold": cause.threshold,
+    }
+    inserted = connection.execute(_INSERT_CHANGE, line)
+    # Most sites have no receiver; what another system pushed is not ours to tell.
+    if has_receivers(connection) and connection.execute(_IS_OF_STUDY, line).first() is not None:
+        (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)
+        enqueue_change(connection, change_id, study_instance_uid, before, after, cause, now)
 
 
 def record_step(

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 # Up to so many matches of an index are sorted in memory; of more, the order itself is walked.
 _FEW = 2_000
 _PAGE = 500
+# Up to so many positions are counted one by one: each takes some ten statements.
+_COUNTED = 20
+_NO_LIMIT = 2**31 - 1
 
 
 class ReadingListVerbs(Database):
@@ -117,6 +120,23 @@ class ReadingListVerbs(Database):
             uids = uids[offset:]
             found = entries_of(connection, uids)
         return tuple(RankedEntry.at(0, found[uid], now, cap_seconds) for uid in uids)
+
+    def search_uids(
+        self,
+        selection: Selection,
+        now: datetime,
+        cap_seconds: float,
+        *,
+        limit: int | None = None,
+    ) -> tuple[str, ...]:
+        """Return the work items that `search` would find, in its order, all at one moment."""
+        most = _NO_LIMIT if limit is None else limit
+        with self.reading() as connection:
+            places = _open_places(connection, Reading(now, cap_seconds), selection, None, most)
+            uids = [place.work_item_uid for place in places]
+            if len(uids) < most:
+                uids += _ended(connection, selection, most - len(uids))
+        return tuple(uids)
 
     def worklist_entry(self, work_item_uid: str) -> WorklistEntry | None:
         """Return one line, open or ended, None when there is no such work item."""
@@ -233,11 +253,19 @@ def _ended(connection: Connection, chosen: Selection, limit: int) -> list[str]:
 def _numbers(
     connection: Connection, reading: Reading, places: list[Position], *, whole: bool
 ) -> Sequence[int]:
-    """Return the positions of lines on the whole list, by counting from each to the next."""
+    """Return the positions of lines on the whole list.
+
+    A few are found by counting from each to the next; many, by walking the order to the last.
+    """
     if not places:
         return ()
     first = 1 + count_from(connection, reading, None, places[0])
     if whole:
         return range(first, first + len(places))
-    steps = (count_from(connection, reading, one, other) for one, other in pairwise(places))
-    return list(accumulate(steps, initial=first))
+    if len(places) <= _COUNTED:
+        steps = [count_from(connection, reading, one, other) for one, other in pairwise(places)]
+        return list(accumulate(steps, initial=first))
+    last = 1 + count_from(connection, reading, None, places[-1])
+    walked = keys_after(connection, reading, None, last, _wanted(EVERYTHING))
+    numbers = {place.work_item_uid: number for number, place in enumerate(walked, start=1)}
+    return [numbers[place.work_item_uid] for place in places]

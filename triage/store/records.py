@@ -135,6 +135,7 @@ class StudySnapshot:
         paths: Path of each current image (relative to the state folder), by SOP Instance UID.
         paused: Whether the brake is on.
         facts: Header facts of each current image, by SOP Instance UID.
+        senders: AE title that sent each current image, by SOP Instance UID.
         decisions: How many decisions the study has had.
         last_report: The report of the last decision.
     """
@@ -146,6 +147,7 @@ class StudySnapshot:
     evidence: StudyEvidence
     paths: Mapping[str, str]
     facts: Mapping[str, HeaderFacts]
+    senders: Mapping[str, str]
     decisions: int
     last_report: ReportRecord | None
 
@@ -250,13 +252,20 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class StandingDecision:
-    """The last decision of a study, as far as its place on the list depends on it."""
+    """The last decision of a study, as far as its place on the list depends on it.
+
+    Attributes:
+        flagged: The findings that the study is suspected of.
+        films: For each film its Institution Name and the AE title that sent it.
+    """
 
     study_instance_uid: str
     order_priority: OrderPriority
     outcome: Outcome
     reasons: tuple[str, ...]
     spared: bool
+    flagged: tuple[str, ...] = ()
+    films: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,12 @@ from sqlalchemy import and_, func, select
 
 from triage.store.placing import STANDS, unassessed
 from triage.store.records import Placement, StandingDecision
-from triage.store.schema import controls, decisions, studies, work_items
-from triage.values import StudyState
+from triage.store.schema import controls, decisions, instances, studies, work_items
+from triage.values import ImageState, StudyState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Select
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ColumnElement
 
@@ -35,15 +34,18 @@ def placement_of(
     """Return where a study belongs; while the brake is on, where its order alone puts it."""
     chosen = placing if not is_paused(connection) else as_ordered
     query = _standing(studies.c.study_instance_uid == study_instance_uid)
-    return _placed(connection.execute(query).one(), chosen)
+    films = _films(connection, instances.c.study_instance_uid == study_instance_uid)
+    return _placed(connection.execute(query).one(), chosen, films.get(study_instance_uid, ()))
 
 
 def placements(
     connection: Connection, placing: Callable[[StandingDecision], Placement]
 ) -> Iterator[tuple[Any, Placement]]:
     """Yield every open study's row with the place where the study belongs."""
-    for row in connection.execute(_standing(work_items.c.ended_at.is_(None))):
-        yield row, _placed(row, placing)
+    rows = connection.execute(_standing(work_items.c.ended_at.is_(None))).all()
+    films = _films(connection)
+    for row in rows:
+        yield row, _placed(row, placing, films.get(row.study_instance_uid, ()))
 
 
 def as_ordered(stands: StandingDecision) -> Placement:
@@ -54,6 +56,7 @@ def as_ordered(stands: StandingDecision) -> Placement:
 def _placed(
     row: Any,  # noqa: ANN401 - a row of _standing
     placing: Callable[[StandingDecision], Placement],
+    films: tuple[tuple[str, str], ...],
 ) -> Placement:
     if row.decided_outcome is None or row.state is not StudyState.DECIDED:
         return unassessed(row.order_priority)
@@ -64,11 +67,29 @@ def _placed(
             outcome=row.decided_outcome,
             reasons=tuple(row.decided_reasons),
             spared=row.spared,
+            flagged=tuple(row.decided_flagged),
+            films=films,
         )
     )
 
 
-def _standing(holds: ColumnElement[bool]) -> Select[Any]:
+def _films(
+    connection: Connection, *chosen: ColumnElement[bool]
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return where the films of studies came from: institution and sender."""
+    institution = instances.c.facts["institution_name"].as_string()
+    query = (
+        select(instances.c.study_instance_uid, institution, instances.c.calling_ae_title)
+        .where(~instances.c.superseded, instances.c.state != ImageState.HEADER_ONLY, *chosen)
+        .distinct()
+    )
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for study, name, title in connection.execute(query):
+        found[study] = (*found.get(study, ()), (name or "", title))
+    return found
+
+
+def _standing(holds: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a statement of eight columns
     """Select studies with the last of their decisions."""
     last = (
         select(func.max(decisions.c.number))
@@ -83,6 +104,7 @@ def _standing(holds: ColumnElement[bool]) -> Select[Any]:
             studies.c.order_priority,
             decisions.c.outcome.label("decided_outcome"),
             decisions.c.reasons.label("decided_reasons"),
+            decisions.c.flagged.label("decided_flagged"),
             decisions.c.spared,
         )
         .join_from(studies, work_items)

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from triage.store.access import AccessVerbs
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
 from triage.store.database import utc_now
+from triage.store.event_outbox import EventVerbs
+from triage.store.feedback import FeedbackVerbs
+from triage.store.film_views import FilmViewVerbs
 from triage.store.history import HistoryVerbs
+from triage.store.hl7 import Hl7Verbs
+from triage.store.hl7_outbox import Hl7OutboxVerbs
 from triage.store.images import ImageVerbs
+from triage.store.order_questions import OrderQuestionVerbs
 from triage.store.outbox import OutboxVerbs
+from triage.store.overview import OverviewVerbs
 from triage.store.reading_list import ReadingListVerbs
+from triage.store.receiver_views import ReceiverViewVerbs
+from triage.store.receivers import ReceiverVerbs
 from triage.store.studies import StudyVerbs
+from triage.store.ups import StepVerbs
 from triage.store.work_items import WorkItemVerbs
 
 if TYPE_CHECKING:
@@ -23,12 +34,23 @@ if TYPE_CHECKING:
 
 
 class Store(
+    AccessVerbs,
     AgreementVerbs,
     BrakeVerbs,
+    EventVerbs,
+    FeedbackVerbs,
+    FilmViewVerbs,
     HistoryVerbs,
+    Hl7OutboxVerbs,
+    Hl7Verbs,
     ImageVerbs,
+    OrderQuestionVerbs,
     OutboxVerbs,
+    OverviewVerbs,
     ReadingListVerbs,
+    StepVerbs,
+    ReceiverVerbs,
+    ReceiverViewVerbs,
     StudyVerbs,
     WorkItemVerbs,
 ):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, insert, select, update
 
 from triage.store.database import Database
+from triage.store.order_questions import order_known
 from triage.store.placing import BY_AI, Cause, place_work_item
 from triage.store.records import (
     Placement,
@@ -45,16 +46,26 @@ WAITING_FOR_A_WORKER = (ImageState.QUEUED, ImageState.CLAIMED)
 class StudyVerbs(Database):
     """What the concluding of studies says to the store."""
 
-    def studies_to_examine(self, limit: int = 20) -> tuple[str, ...]:
+    def studies_to_examine(
+        self, limit: int = 20, order_wait_seconds: float = 0.0
+    ) -> tuple[str, ...]:
         """Return studies about which something changed since they were last examined.
 
         Those that still arrive come first: to look whether one must be raised takes no time,
         while each complete study takes the writing of its report.
+
+        Args:
+            limit: How many at most.
+            order_wait_seconds: A complete study whose order nobody has told of yet waits for it
+                until this long after its first image; 0 where nobody is asked.
         """
+        due = studies.c.changes > studies.c.examined
+        if order_wait_seconds > 0:
+            due &= order_known(self.clock(), order_wait_seconds)
         with self.reading() as connection:
             found = connection.execute(
                 select(studies.c.study_instance_uid)
-                .where(studies.c.changes > studies.c.examined)
+                .where(due)
                 .order_by(studies.c.state == StudyState.COMPLETE, studies.c.first_arrival)
                 .limit(limit)
             ).scalars()
@@ -201,6 +212,7 @@ def _snapshot(
         evidence=evidence,
         paths={image.sop_instance_uid: image.path for image in images},
         facts={image.sop_instance_uid: facts_from_json(image.facts) for image in images},
+        senders={image.sop_instance_uid: image.calling_ae_title for image in images},
         decisions=decided,
         last_report=report,
     )

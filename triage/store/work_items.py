@@ -27,7 +27,7 @@ from triage.store.standing import placement_of
 from triage.values import ImageState, ReadingClass, StepState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
@@ -152,9 +152,9 @@ class WorkItemVerbs(Database):
             raise ValueError("an order must name an accession number or a study")
         with self.writing() as connection:
             now = self.clock()
-            rows = _ordered(connection, ordered)
+            rows = ordered_items(connection, ordered)
             for row in rows:
-                _hear(connection, row, word, placing, now)
+                hear_order(connection, row, word, placing, now)
         return tuple(row.work_item_uid for row in rows)
 
     def note_overdue(self, now: datetime, cap_seconds: float) -> int:
@@ -189,6 +189,16 @@ def read_step(connection: Connection, work_item_uid: str) -> StepRecord | None:
     """Return a work item as one transaction sees it."""
     row = _row(connection, work_item_uid)
     return None if row is None else _step(row)
+
+
+def read_steps(connection: Connection, work_item_uids: Sequence[str]) -> dict[str, StepRecord]:
+    """Return work items by their UIDs; one that is not known is left out."""
+    found: dict[str, StepRecord] = {}
+    for start in range(0, len(work_item_uids), _AT_ONCE):
+        some = work_item_uids[start : start + _AT_ONCE]
+        rows = connection.execute(select(work_items).where(work_items.c.work_item_uid.in_(some)))
+        found.update((row.work_item_uid, _step(row)) for row in rows)
+    return found
 
 
 def write_step(
@@ -254,6 +264,8 @@ def _changed(row: Row[Any], change: StepChange, now: datetime) -> dict[str, Any]
         values["step_state"] = change.state
         if change.state is StepState.IN_PROGRESS:
             values |= {"claimed_by": change.by, "claimed_at": now}
+        if change.state is StepState.SCHEDULED:  # a claim that is given back
+            values |= {"claimed_by": "", "claimed_at": None, "transaction_uid": ""}
         if change.state.final:
             values["ended_at"] = now
     if change.transaction_uid is not None:
@@ -293,7 +305,8 @@ def _tell_class(
         record_class(connection, row.work_item_uid, study, before, after, cause, now)
 
 
-def _ordered(connection: Connection, ordered: OrderedStudies) -> list[Row[Any]]:
+def ordered_items(connection: Connection, ordered: OrderedStudies) -> list[Row[Any]]:
+    """Return the work items of the studies that an order is about, with what their order was."""
     query = select(
         work_items, studies.c.order_priority, studies.c.state.label("study_state")
     ).join_from(work_items, studies)
@@ -304,14 +317,14 @@ def _ordered(connection: Connection, ordered: OrderedStudies) -> list[Row[Any]]:
     return list(connection.execute(query))
 
 
-def _hear(
+def hear_order(
     connection: Connection,
     row: Row[Any],
     word: OrderWord,
     placing: Callable[[StandingDecision], Placement],
     now: datetime,
 ) -> None:
-    """Take over what an order says of one study."""
+    """Take over what an order says of one study, within a transaction."""
     if word.patient_location is not None and word.patient_location != row.patient_location:
         _set(connection, row, {"patient_location": word.patient_location}, now)
     if word.priority is None or word.priority is row.order_priority:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from triage.vision.pixels import FilmStatistics
 
 ADULT_YEARS: Final = 18.0
+METAL_GREY: Final = 0.97  # of the film's range: bone at C3 to C7 is hardly ever as bright
 
 _MODALITIES: Final = ("CR", "DX")
 _GREY: Final = ("MONOCHROME1", "MONOCHROME2")
@@ -69,6 +70,7 @@ class GateLimits:
         maximum_depth: Greatest over mean depth of the endplates.
         maximum_turn_degrees: Angle between the spine and the film's long axis.
         maximum_hardware: Probability of hardware.
+        maximum_metal: See `FilmMeasures.metal`.
         maximum_child: Probability of a spine that is not grown up.
         maximum_text: Probability of text or a drawn border in the pixels.
         maximum_distance: Mahalanobis distance in the locator's embedding.
@@ -90,6 +92,7 @@ class GateLimits:
     maximum_depth: float
     maximum_turn_degrees: float
     maximum_hardware: float
+    maximum_metal: float
     maximum_child: float
     maximum_text: float
     maximum_distance: float
@@ -108,6 +111,8 @@ class FilmMeasures:
         text: Probability of text or a drawn border in the pixels.
         landmarks: (23, 2) in pixels of the square.
         confidence: (23,), 0 to 1.
+        metal: Share of what is seen of C3 to C7 that is brighter than `METAL_GREY`. A network
+            mistakes a small cage for bone now and then; what it absorbs gives it away.
         distance: Mahalanobis distance in the locator's embedding.
     """
 
@@ -119,6 +124,7 @@ class FilmMeasures:
     text: float
     landmarks: NDArray[np.float32]
     confidence: NDArray[np.float32]
+    metal: float
     distance: float
 
 
@@ -237,6 +243,7 @@ def film_gates(measures: FilmMeasures, limits: GateLimits) -> tuple[GateResult, 
         ),
         *_landmark_gates(measures.landmarks, measures.confidence, limits),
         _at_most("hardware", measures.hardware, limits.maximum_hardware, "hardware in the film"),
+        _at_most("hardware.metal", measures.metal, limits.maximum_metal, "metal at the spine"),
         _at_most(
             "age.appearance", measures.child, limits.maximum_child, "looks like a child's spine"
         ),

@@ -12,7 +12,15 @@ import torch
 from triage.errors import BundleError, TransientError
 from triage.values import Analysis, GateResult, Score
 from triage.vision.decode import DecodedFilm, DecodeLimits, read_film
-from triage.vision.gates import FilmMeasures, film_gates, finite_gate, header_gates, polarity_gate
+from triage.vision.gates import (
+    METAL_GREY,
+    FilmMeasures,
+    film_gates,
+    finite_gate,
+    header_gates,
+    polarity_gate,
+)
+from triage.vision.geometry import vertebra_windows
 from triage.vision.networks import ATTRIBUTES
 from triage.vision.pixels import PreparedFilm, prepare
 from triage.vision.weights import load_networks
@@ -57,6 +65,14 @@ class Reading:
             and np.isfinite(self.measures.landmarks).all()
             and all(map(math.isfinite, (*values, self.measures.distance)))
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assessed:
+    """One film, analysed, with the raw numbers that the analysis follows from."""
+
+    analysis: Analysis
+    reading: Reading
 
 
 def choose_device(wish: str) -> torch.device:
@@ -122,7 +138,11 @@ class Analyst:
         Raises:
             TransientError: The device has no memory even for one film.
         """
-        return tuple(self._judged(reading) for reading in self.read(films))
+        return tuple(assessed.analysis for assessed in self.assess(films))
+
+    def assess(self, films: Sequence[PreparedFilm]) -> tuple[Assessed, ...]:
+        """Analyse films, and keep where their landmarks are; see `analyse`."""
+        return tuple(Assessed(self._judged(reading), reading) for reading in self.read(films))
 
     def read(self, films: Sequence[PreparedFilm]) -> list[Reading]:
         """The raw numbers for each film; see `analyse`."""
@@ -138,6 +158,7 @@ class Analyst:
             landmarks = location.landmarks.cpu().numpy()
             confidence = location.confidence.cpu().numpy()
             attributes = location.attributes.sigmoid().cpu().numpy()
+            metal = metal_shares(images, location.landmarks).tolist()
             distances = self._distances(location.embedding.cpu())
         return [
             Reading(
@@ -146,6 +167,7 @@ class Analyst:
                     **dict(zip(ATTRIBUTES, map(float, attributes[row]), strict=True)),
                     landmarks=landmarks[row],
                     confidence=confidence[row],
+                    metal=metal[row],
                     distance=distances[row],
                 ),
                 raw[row],
@@ -177,6 +199,16 @@ class Analyst:
             for row, member in enumerate(self.bundle.members)
             for column, finding in enumerate(self.bundle.findings)
         )
+
+
+def metal_shares(images: Tensor, landmarks: Tensor) -> Tensor:
+    """How much of what is seen of C3 to C7 is as bright as metal: shares (n,).
+
+    Args:
+        images: (n, 1, side, side).
+        landmarks: (n, 23, 2).
+    """
+    return (vertebra_windows(images, landmarks) > METAL_GREY).float().mean(dim=(1, 2, 3, 4))
 
 
 def in_batches(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "thumbnails"
 LONGER_SIDE: Final = 320
+_QUICK: Final = 4  # of zlib's 9: a sixth larger than the usual 6, and twice as fast
 
 
 def write_thumbnail(state_folder: Path, sop_instance_uid: str, pixels: NDArray[Any]) -> str:
@@ -32,21 +33,63 @@ def write_thumbnail(state_folder: Path, sop_instance_uid: str, pixels: NDArray[A
     Raises:
         OSError: The disk is full or cannot be written.
     """
-    name = f"{FOLDER}/{hashlib.sha256(sop_instance_uid.encode()).hexdigest()}.png"
-    temporary = state_folder / f"{name}.{os.getpid()}.part"
-    try:
-        _picture(pixels).save(temporary, format="PNG")
-        temporary.replace(state_folder / name)
-    finally:
-        temporary.unlink(missing_ok=True)
+    name = f"{FOLDER}/{file_stem(sop_instance_uid)}.png"
+    write_picture(state_folder / name, _picture(pixels))
     return name
 
 
+def write_view(path: Path, pixels: NDArray[Any], longer_side: int) -> None:
+    """Write a larger picture of a film, never larger than the film itself.
+
+    Args:
+        path: The file.
+        pixels: Grey values of shape (rows, columns), bone bright.
+        longer_side: Pixels of the picture's longer side.
+
+    Raises:
+        OSError: The disk is full or cannot be written.
+    """
+    rows, columns = pixels.shape
+    size = picture_size(rows, columns, longer_side)
+    picture = Image.fromarray(_eight_bits(pixels, longer_side))
+    write_picture(path, picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
+
+
+def picture_size(rows: int, columns: int, longer_side: int) -> tuple[int, int]:
+    """Return width and height of a picture of a film, in its proportions."""
+    share = min(1.0, longer_side / max(rows, columns))
+    return max(round(columns * share), 1), max(round(rows * share), 1)
+
+
+def file_stem(sop_instance_uid: str) -> str:
+    """Return what the files of an image are called: a UID from outside is no file name."""
+    return hashlib.sha256(sop_instance_uid.encode()).hexdigest()
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """Write a picture whole or not at all.
+
+    Raises:
+        OSError: The disk is full or cannot be written.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        picture.save(temporary, format="PNG", compress_level=_QUICK)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def _picture(pixels: NDArray[Any]) -> Image.Image:
-    step = max(max(pixels.shape) // (2 * LONGER_SIDE), 1)  # no more than Pillow needs to smooth
+    picture = Image.fromarray(_eight_bits(pixels, LONGER_SIDE))
+    picture.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _eight_bits(pixels: NDArray[Any], longer_side: int) -> NDArray[np.uint8]:
+    """Reduce a film to twice the picture's size, and its grey values to 8 bits."""
+    step = max(max(pixels.shape) // (2 * longer_side), 1)  # no more than Pillow needs to smooth
     small = pixels[::step, ::step].astype(np.float32)
     low, high = np.percentile(small, (1, 99))
     grey = np.clip((small - low) / max(float(high - low), 1e-6), 0, 1) * 255
-    picture = Image.fromarray(grey.astype(np.uint8))
-    picture.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.LANCZOS)
-    return picture
+    return np.asarray(grey, np.uint8)

@@ -24,6 +24,7 @@ from triage.vision.bundle import Bundle, default_bundle_folder
 from triage.vision.decode import DecodeLimits, read_film
 from triage.vision.gates import header_gates, polarity_gate
 from triage.vision.inference import Analyst, choose_device, with_header
+from triage.vision.pictures import Pictures, Seen
 from triage.vision.thumbnail import write_thumbnail
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Ready:
     """An image that the networks can look at, and what is known of it already."""
 
     film: PreparedFilm
+    shape: tuple[int, int]
     header: tuple[GateResult, ...]
     thumbnail: str
 
@@ -121,6 +123,7 @@ class Worker:
         self._monotonic = monotonic
         self._owner = owner_name("worker")
         self._limits = DecodeLimits(megapixels=settings.worker.maximum_megapixels)
+        self._pictures = Pictures(settings, store, analyst)
         self._held: set[int] = set()
         self._busy_since: float | None = None
 
@@ -146,7 +149,8 @@ class Worker:
                 current = following or self._claim()
                 following = None
                 if current is None:
-                    watcher.wait(IDLE_SECONDS, stop)
+                    if not self._draw_picture():
+                        watcher.wait(IDLE_SECONDS, stop)
                     continue
                 self._begin(current, decoders)
                 if not current.suspect:
@@ -160,6 +164,13 @@ class Worker:
                 following = None
                 stop.wait(RECOVERY_SECONDS)
         watcher.close()
+
+    def _draw_picture(self) -> bool:
+        """Draw one picture for the viewer while nothing waits; False when there is none to draw."""
+        self._busy_since = self._monotonic()
+        drawn = self._pictures.draw_next()
+        self._busy_since = None
+        return drawn
 
     def _claim(self) -> Batch | None:
         worker = self._settings.worker
@@ -177,7 +188,8 @@ class Worker:
         body_parts = self._settings.eligibility.body_parts
         header = (*header_gates(image.facts, body_parts), polarity_gate(known=film.polarity_known))
         thumbnail = self._thumbnail(image, film.pixels)
-        return Ready(self._analyst.prepare(film), header, thumbnail)
+        rows, columns = film.pixels.shape
+        return Ready(self._analyst.prepare(film), (rows, columns), header, thumbnail)
 
     def _thumbnail(self, image: ClaimedImage, pixels: NDArray[Any]) -> str:
         """Write the thumbnail; an image without one is analysed all the same."""
@@ -205,21 +217,26 @@ class Worker:
     def _analyse(self, decoded: Sequence[tuple[ClaimedImage, Ready]]) -> None:
         """Run the networks; when a batch fails as a whole, find out which image it was."""
         try:
-            analyses = self._analyst.analyse([ready.film for _, ready in decoded])
+            assessed = self._analyst.assess([ready.film for _, ready in decoded])
         except Exception as error:  # noqa: BLE001 - as above
             if len(decoded) == 1:
                 self._fail(decoded[0][0], error)
                 return
-            for one in decoded:
-                self._analyse([one])
+            for single in decoded:
+                self._analyse([single])
             return
-        for (image, ready), analysis in zip(decoded, analyses, strict=True):
+        seen: list[Seen] = []
+        for (image, ready), one in zip(decoded, assessed, strict=True):
+            analysis = with_header(one.analysis, ready.header)
             try:
-                self._finish(image, with_header(analysis, ready.header), ready.thumbnail)
+                if self._finish(image, analysis, ready.thumbnail):
+                    seen.append(Seen(image.instance_id, ready.film, ready.shape, one, analysis))
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(image, error)
+        self._pictures.keep_landmarks(seen)
 
-    def _finish(self, image: ClaimedImage, analysis: Analysis, thumbnail: str) -> None:
+    def _finish(self, image: ClaimedImage, analysis: Analysis, thumbnail: str) -> bool:
+        """Record a result; return False when the lease was lost and nothing was recorded."""
         kept = self._store.finish_image(image.instance_id, self._owner, analysis, thumbnail)
         self._held.discard(image.instance_id)
         # Where the lease was lost, another worker has the image and records its own result.
@@ -230,6 +247,7 @@ class Worker:
             instance=image.sop_instance_uid,
             gate=[gate.gate for gate in analysis.failed_gates],
         )
+        return kept
 
     def _fail(self, image: ClaimedImage, error: Exception) -> None:
         """Put an image back into the queue, or set it aside."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from triage.values import BundleIdentity, FindingDefinition, OperatingPoint
+    from triage.vision.manifest import Certificate
 
 _log = get_logger("web")
 
@@ -25,11 +26,13 @@ class Algorithm:
         identity: Who the algorithm is, and what it is for.
         findings: What it looks for.
         points: Its thresholds.
+        certificate: What was certified about ruling out; None for a bundle that only raises.
     """
 
     identity: BundleIdentity
     findings: tuple[FindingDefinition, ...] = ()
     points: tuple[OperatingPoint, ...] = ()
+    certificate: Certificate | None = None
 
     def title(self, finding: str) -> str:
         """Return a finding in words; its name where this bundle does not know it."""
@@ -57,4 +60,4 @@ def read_algorithm(folder: Path | None) -> Algorithm | None:
     except BundleError as error:
         _log.warning("bundle cannot be named", action="bundle_unread", problem=error)
         return None
-    return Algorithm(bundle.identity, bundle.findings, bundle.operating_points)
+    return Algorithm(bundle.identity, bundle.findings, bundle.operating_points, bundle.certificate)

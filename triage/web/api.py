@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from triage.web.site import site_of
+from triage.web.strings import say
 from triage.web.view import row_view
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from triage.store import InstanceRecord
     from triage.values import RankedEntry
     from triage.web.site import Site
+
+
+_MOST_ENTRIES = 5000  # of a longer list the first; UPS-RS searches and pages
 
 
 async def worklist(request: Request) -> Response:
@@ -32,30 +36,31 @@ async def study(request: Request) -> Response:
     uid = request.path_params["work_item_uid"]
     found = await run_in_threadpool(_study, site_of(request), uid)
     if found is None:
-        raise HTTPException(404, "This study is not on the list.")
+        raise HTTPException(404, say("error.not-listed"))
     return JSONResponse(found)
 
 
 def _worklist(site: Site) -> dict[str, Any]:
-    page = site.page_facts()
-    ranked = site.ranked()
+    now, algorithm = site.clock(), site.algorithm
+    window = site.store.reading_window(now, site.cap_seconds, limit=_MOST_ENTRIES)
     return {
-        "label": page.label,
-        "as_of": page.now.isoformat(),
-        "mode": page.mode.value,
-        "paused": page.paused,
-        "algorithm": _plain(page.identity),
-        "entries": [_entry(item, show_patient=site.show_patient) for item in ranked],
+        "label": site.settings.worklist.label,
+        "as_of": now.isoformat(),
+        "mode": site.settings.decision.mode.value,
+        "paused": site.store.paused(),
+        "algorithm": _plain(algorithm.identity) if algorithm else None,
+        "total": window.total,
+        "entries": [_entry(item, show_patient=site.show_patient) for item in window.entries],
     }
 
 
 def _study(site: Site, work_item_uid: str) -> dict[str, Any] | None:
-    place = site.place(work_item_uid)
-    record = site.record(work_item_uid)
-    if place is None or record is None:
+    row = site.row(work_item_uid)
+    if row is None:
         return None
+    record = site.record(row.entry)
     return {
-        "entry": _entry(place.row.ranked, show_patient=site.show_patient),
+        "entry": _entry(row.ranked, show_patient=site.show_patient),
         "instances": [_instance(image) for image in record.instances],
         "decisions": _plain(record.decisions),
         "deliveries": _plain(record.deliveries),
@@ -91,6 +96,9 @@ def _entry(ranked: RankedEntry, *, show_patient: bool) -> dict[str, Any]:
         "study_date": row.study_date,
         "image_count": entry.image_count,
         "study_state": entry.study_state.value,
+        "step_state": entry.step_state.value,
+        "opened_by": entry.claimed_by,
+        "patient_location": entry.patient_location,
         "report_uids": list(entry.report_uids),
         "work_item_uid": entry.work_item_uid,
         "study_instance_uid": entry.study_instance_uid,

@@ -16,9 +16,16 @@ from starlette.staticfiles import StaticFiles
 
 from triage.errors import TriageError
 from triage.store import utc_now
-from triage.web import api, health, pages
+from triage.ups.service import StepService
+from triage.web import access, api, dicomweb, feedback, films, health, operating, pages, reading
+from triage.web.dicomweb.notifications import Channels
+from triage.web.dicomweb.routes import ROUTES as DICOMWEB_ROUTES
 from triage.web.events import ChangeFeed
+from triage.web.listing import pages as listing
+from triage.web.listing.readings import ListReadings
+from triage.web.render import make_templates, render
 from triage.web.site import Site
+from triage.web.strings import STRINGS, say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -33,22 +40,39 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent / "static"
 _ROUTES = (
-    Route("/", pages.worklist),
-    Route("/fragment", pages.worklist_fragment),
+    Route("/", listing.worklist),
+    Route("/list", listing.changed_lines),
     Route("/events", pages.events),
+    Route("/operator", operating.operator),
+    Route("/operator/fragment", operating.operator_fragment),
+    Route("/operator/brake", operating.brake, methods=["POST"]),
+    Route("/login", access.show, methods=["GET"]),
+    Route("/login", access.log_in, methods=["POST"]),
+    Route("/logout", access.log_out, methods=["POST"]),
     Route("/studies/{work_item_uid}", pages.study),
     Route("/studies/{work_item_uid}/fragment", pages.study_fragment),
+    Route("/studies/{work_item_uid}/view", pages.study_in_hand),
     Route("/studies/{work_item_uid}/thumbnail", pages.thumbnail),
     Route("/studies/{work_item_uid}/thumbnails/{number:int}", pages.thumbnail),
+    Route("/studies/{work_item_uid}/agree", feedback.agree, methods=["POST"]),
+    Route("/studies/{work_item_uid}/disagree", feedback.disagree, methods=["POST"]),
+    Route("/studies/{work_item_uid}/undo", feedback.undo, methods=["POST"]),
+    Route("/studies/{work_item_uid}/claim", reading.claim, methods=["POST"]),
+    Route("/studies/{work_item_uid}/release", reading.release, methods=["POST"]),
+    Route("/studies/{work_item_uid}/priority", reading.set_priority, methods=["POST"]),
+    Route("/studies/{work_item_uid}/films/{number:int}/view", films.view),
+    Route("/studies/{work_item_uid}/films/{number:int}/saliency", films.saliency),
+    Route("/studies/{work_item_uid}/films/{number:int}/landmarks.json", films.landmarks),
     Route("/api/worklist", api.worklist),
     Route("/api/studies/{work_item_uid}", api.study),
     Route("/health/live", health.live),
     Route("/health/ready", health.ready),
     Route("/metrics", health.metrics),
+    *DICOMWEB_ROUTES,
 )
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none';"
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
         " frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -58,15 +82,12 @@ _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_TITLES: Mapping[int, str] = {
-    404: "Not found",
-    405: "Not possible",
-    503: "Not available at the moment",
-}
+# Whoever asks here wants JSON, also of what is wrong.
+_FOR_MACHINES = ("/api/", f"{dicomweb.PREFIX}/")
 # What Starlette says of its own accord, as a sentence for a person.
 _SENTENCES: Mapping[str, str] = {
-    "Not Found": "There is nothing at this address.",
-    "Method Not Allowed": "This address can only be read.",
+    "Not Found": say("error.nothing-here"),
+    "Method Not Allowed": say("error.read-only"),
 }
 
 
@@ -88,9 +109,13 @@ def create_app(
         silent_roles: Names the processes that should run and give no sign of life.
     """
     site = Site(store, settings, clock, ChangeFeed(store), algorithm, silent_roles)
+    gate = access.Gate(store, settings)
     app = Starlette(
         routes=[*_ROUTES, Mount("/static", StaticFiles(directory=_STATIC))],
-        middleware=[Middleware(GuardedHeaders)],
+        middleware=[
+            Middleware(GuardedHeaders),
+            Middleware(access.AccessControl, gate=gate, answer=_answer),
+        ],
         exception_handlers={
             HTTPException: _refused,
             TriageError: _unavailable,
@@ -99,9 +124,13 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.site = site
-    app.state.templates = pages.make_templates()
-    app.state.list_fragment = pages.ListFragment(site, app.state.templates)
-    app.state.registry = health.make_registry(site)
+    app.state.templates = make_templates()
+    app.state.readings = ListReadings(site)
+    app.state.gate = gate
+    app.state.views = films.Views(settings)
+    app.state.steps = StepService(store, settings)
+    app.state.channels = Channels()
+    app.state.registry = health.make_registry(site, app.state.channels.__len__)
     return app
 
 
@@ -137,6 +166,13 @@ class GuardedHeaders:
         await self._app(scope, receive, send_guarded if scope["type"] == "http" else send)
 
 
+async def _answer(request: Request, error: Exception) -> Response:
+    """Answer what stops a request before it reaches a page."""
+    if isinstance(error, HTTPException):
+        return await _refused(request, error)
+    return await _unavailable(request, error)
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     refused = cast("HTTPException", error)  # Starlette's handlers take any exception
     status = refused.status_code
@@ -149,16 +185,18 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, _error: Exception) -> Response:
-    sentence = "The service met a fault of its own; it is in the log. Read from the PACS meanwhile."
-    return _plain(request, 500, sentence)
+    return _plain(request, 500, say("error.fault"))
 
 
 def _plain(
     request: Request, status: int, sentence: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     sentence = sentence[:1].upper() + sentence[1:]
-    if request.url.path.startswith("/api/"):
+    asked = request.headers.get("accept", "")
+    if request.url.path.startswith(_FOR_MACHINES) or asked.startswith("application/json"):
         return JSONResponse({"error": sentence}, status, headers)
-    title = _TITLES.get(status, "Something is wrong")
-    template = request.app.state.templates.get_template("plain.html")
-    return HTMLResponse(template.render(title=title, sentence=sentence), status, headers)
+    key = f"error.title.{status}"
+    title = say(key if key in STRINGS else "error.title")
+    return HTMLResponse(
+        render(request, "plain.html", title=title, sentence=sentence), status, headers
+    )

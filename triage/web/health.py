@@ -11,15 +11,15 @@ from starlette.responses import JSONResponse, Response
 
 from triage import __version__
 from triage.errors import TriageError
-from triage.values import DeliveryState
+from triage.values import DeliveryState, ReceiverState
 from triage.web.site import site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from starlette.requests import Request
 
-    from triage.store import QueueCounts
+    from triage.store import QueueCounts, ReceiverCounts
     from triage.web.site import Site
 
 
@@ -50,18 +50,24 @@ def _reasons(site: Site) -> list[str]:
     return reasons
 
 
-def make_registry(site: Site) -> CollectorRegistry:
-    """Return a registry of this site's gauges, apart from the process-wide one."""
+def make_registry(site: Site, subscribers: Callable[[], int] = int) -> CollectorRegistry:
+    """Return a registry of this site's gauges, apart from the process-wide one.
+
+    Args:
+        site: What is measured.
+        subscribers: Counts the WebSockets that event reports go out over.
+    """
     registry = CollectorRegistry()
-    registry.register(StoreCollector(site))
+    registry.register(StoreCollector(site, subscribers))
     return registry
 
 
 class StoreCollector:
     """Reads every gauge from the store when it is asked: what restarts loses no count."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, subscribers: Callable[[], int]) -> None:
         self._site = site
+        self._subscribers = subscribers
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Describe nothing beforehand: registering must not read the store."""
@@ -71,6 +77,8 @@ class StoreCollector:
         """Yield the gauges of this moment."""
         counts = self._site.store.counts()
         yield from _queues(counts)
+        yield from _receivers(self._site.store.receiver_counts())
+        yield _results(self._site.store.result_counts())
         yield GaugeMetricFamily(
             "triage_oldest_queued_image_seconds",
             "How long the oldest image that is not analysed yet has waited.",
@@ -86,6 +94,11 @@ class StoreCollector:
             "Pages that are open and kept up to date.",
             self._site.feed.streams,
         )
+        yield GaugeMetricFamily(
+            "triage_web_subscribers",
+            "Subscribers of the reading list that are connected over WebSockets.",
+            self._subscribers(),
+        )
         yield self._build()
 
     def _build(self) -> GaugeMetricFamily:
@@ -98,6 +111,36 @@ class StoreCollector:
         digest = algorithm.identity.digest if algorithm else ""
         build.add_metric((__version__, digest, self._site.settings.decision.mode.value), 1)
         return build
+
+
+def _receivers(counts: ReceiverCounts) -> Iterator[GaugeMetricFamily]:
+    changes = GaugeMetricFamily(
+        "triage_receiver_changes",
+        "Priorities on their way to receivers, by state.",
+        labels=("receiver", "state"),
+    )
+    alarms = GaugeMetricFamily(
+        "triage_receiver_alarms",
+        "Priorities that a receiver took without moving the study, or that were given up.",
+        labels=("receiver",),
+    )
+    for receiver in sorted({name for name, _ in counts.changes}):
+        for state in ReceiverState:
+            changes.add_metric((receiver, state.value), counts.changes.get((receiver, state), 0))
+        alarms.add_metric((receiver,), counts.alarms_of(receiver))
+    yield from (changes, alarms)
+
+
+def _results(counts: Mapping[tuple[str, DeliveryState], int]) -> GaugeMetricFamily:
+    results = GaugeMetricFamily(
+        "triage_hl7_results",
+        "Results told to HL7 receivers, by state.",
+        labels=("receiver", "state"),
+    )
+    for receiver in sorted({name for name, _ in counts}):
+        for state in DeliveryState:
+            results.add_metric((receiver, state.value), counts.get((receiver, state), 0))
+    return results
 
 
 def _queues(counts: QueueCounts) -> Iterator[GaugeMetricFamily]:

@@ -1,102 +1,44 @@
-"""The pages for people: the reading list, a study, a thumbnail, and their live fragments."""
+"""The pages for people beside the list: a study, its view beside the list, a thumbnail."""
 
 from __future__ import annotations
 
-import asyncio
-import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from triage.web.events import MAXIMUM_STREAMS, STALE_SECONDS, stream
+from triage.web.events import MAXIMUM_STREAMS, stream
+from triage.web.pictures import picture
+from triage.web.render import render, whole_page
 from triage.web.site import site_of
+from triage.web.strings import say
 from triage.web.study import study_view
-from triage.web.view import list_view
+from triage.web.verbs import verbs_for
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from starlette.requests import Request
 
-    from triage.web.site import Site
-
-_FRAGMENT_SECONDS = 1.0  # for so long many readers share one rendering of an unchanged list
-
-
-def _clock_time(moment: datetime) -> str:
-    return moment.astimezone().strftime("%H:%M:%S")
-
-
-def _day_and_time(moment: datetime) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def make_templates() -> Environment:
-    """Return the templates; a name that a page does not get is an error, not an empty spot."""
-    environment = Environment(
-        loader=PackageLoader("triage.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["clock"] = _clock_time
-    environment.filters["moment"] = _day_and_time
-    return environment
-
-
-class ListFragment:
-    """The rendered list, shared: twenty open pages cost one rendering per change."""
-
-    def __init__(self, site: Site, templates: Environment) -> None:
-        self._site = site
-        self._templates = templates
-        self._lock = asyncio.Lock()
-        self._html = ""
-        self._revision = -1
-        self._until = 0.0
-
-    async def html(self) -> str:
-        """Return the list as of the newest change that the feed knows."""
-        async with self._lock:
-            revision = self._site.feed.revision
-            if revision != self._revision or time.monotonic() >= self._until:
-                self._html = await run_in_threadpool(self._render)
-                self._revision = revision
-                self._until = time.monotonic() + _FRAGMENT_SECONDS
-            return self._html
-
-    def _render(self) -> str:
-        view = list_view(self._site.ranked(), show_patient=self._site.show_patient)
-        template = self._templates.get_template("_list.html")
-        return template.render(view=view, page=self._site.page_facts())
-
-
-async def worklist(request: Request) -> Response:
-    """The reading list."""
-    fragment = await request.app.state.list_fragment.html()
-    return _whole_page(request, site_of(request).settings.worklist.label, fragment, "/fragment")
-
-
-async def worklist_fragment(request: Request) -> Response:
-    """The part of the reading list that changes."""
-    return HTMLResponse(await request.app.state.list_fragment.html())
+    from triage.web.site import PageFacts
+    from triage.web.view import Row
 
 
 async def study(request: Request) -> Response:
     """A study's page."""
-    uid = request.path_params["work_item_uid"]
-    fragment = await run_in_threadpool(_study_html, request, uid)
-    return _whole_page(request, "Study", fragment, f"/studies/{uid}/fragment")
+    return HTMLResponse(await run_in_threadpool(_study_page, request))
 
 
 async def study_fragment(request: Request) -> Response:
     """The part of a study's page that changes: all of it."""
-    uid = request.path_params["work_item_uid"]
-    return HTMLResponse(await run_in_threadpool(_study_html, request, uid))
+    site = site_of(request)
+    page = await run_in_threadpool(site.page_facts, request)
+    return HTMLResponse(await run_in_threadpool(_study_html, request, page))
+
+
+async def study_in_hand(request: Request) -> Response:
+    """The larger view of a study beside the list."""
+    return HTMLResponse(await run_in_threadpool(_in_hand_html, request))
 
 
 async def thumbnail(request: Request) -> Response:
@@ -108,51 +50,67 @@ async def events(request: Request) -> Response:
     """Server-sent events for one open page."""
     feed = site_of(request).feed
     if feed.streams >= MAXIMUM_STREAMS:
-        raise HTTPException(503, "Too many pages are open; close some.")
+        raise HTTPException(503, say("error.streams"))
     return StreamingResponse(stream(feed), media_type="text/event-stream")
 
 
-def _whole_page(request: Request, title: str, fragment: str, fragment_url: str) -> Response:
-    template = request.app.state.templates.get_template("live.html")
-    return HTMLResponse(
-        template.render(
-            title=title,
-            fragment=fragment,
-            fragment_url=fragment_url,
-            stale_seconds=STALE_SECONDS,
-        )
-    )
+def _row(request: Request) -> Row:
+    row = site_of(request).row(request.path_params["work_item_uid"])
+    if row is None:
+        raise HTTPException(404, say("error.not-listed"))
+    return row
 
 
-def _study_html(request: Request, work_item_uid: str) -> str:
+def _facts(request: Request, page: PageFacts, row: Row) -> dict[str, object]:
+    """Return what both views of a study show."""
     site = site_of(request)
-    place = site.place(work_item_uid)
-    record = site.record(work_item_uid)
-    if place is None or record is None:
-        raise HTTPException(404, "This study is not on the list.")
-    template = request.app.state.templates.get_template("_study.html")
-    return str(
-        template.render(
-            page=site.page_facts(),
-            place=place,
-            row=place.row,
-            view=study_view(record, site.algorithm),
-        )
+    record = site.record(row.entry)
+    said = site.store.study_feedback(row.entry.study_instance_uid)
+    drawn = site.store.study_film_views(row.entry.study_instance_uid)
+    standing = [one for one in said if one.stands and one.user_name == page.access.user]
+    verdict = standing[-1].verdict.value if standing else ""
+    return {
+        "page": page,
+        "row": replace(row, feedback=verdict),
+        "view": study_view(record, site.algorithm, said, drawn),
+        "priors": site.priors(row.entry),
+        "verbs": verbs_for(page.access, record, verdict),
+    }
+
+
+def _study_page(request: Request) -> str:
+    page = site_of(request).page_facts(request)
+    return whole_page(
+        request,
+        "study.html",
+        page=page,
+        here="study",
+        title=say("study.title"),
+        fragment=_study_html(request, page),
+        fragment_url=f"/studies/{request.path_params['work_item_uid']}/fragment",
     )
+
+
+def _study_html(request: Request, page: PageFacts) -> str:
+    row = _row(request)
+    place = site_of(request).place(row)
+    return render(request, "_study.html", place=place, **_facts(request, page, row))
+
+
+def _in_hand_html(request: Request) -> str:
+    page = site_of(request).page_facts(request)
+    return render(request, "_viewer.html", **_facts(request, page, _row(request)))
 
 
 def _thumbnail(request: Request) -> Response:
     site = site_of(request)
-    record = site.record(request.path_params["work_item_uid"])
-    if record is None:
-        raise HTTPException(404, "This study is not on the list.")
+    entry = site.store.worklist_entry(request.path_params["work_item_uid"])
+    if entry is None:
+        raise HTTPException(404, say("error.not-listed"))
     number = request.path_params.get("number")
     if number is None:
-        name = record.entry.thumbnail
+        name = entry.thumbnail
     else:
-        name = dict(enumerate(image.thumbnail for image in record.instances)).get(number, "")
-    folder = (site.settings.state_folder / "thumbnails").resolve()
-    path = (site.settings.state_folder / name).resolve()
-    if not name or not path.is_relative_to(folder) or not path.is_file():
-        raise HTTPException(404, "There is no thumbnail.")
-    return FileResponse(path, media_type="image/png")
+        images = site.record(entry).instances
+        name = dict(enumerate(image.thumbnail for image in images)).get(number, "")
+    return picture(site, name, say("error.no-thumbnail"))

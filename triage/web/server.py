@@ -13,11 +13,15 @@ import uvicorn
 from triage.errors import PermanentError, TransientError
 from triage.log import get_logger
 from triage.presence import last_signs
+from triage.settings import receiver_names
 from triage.store import Store, utc_now
 from triage.web.algorithm import read_algorithm
 from triage.web.app import create_app
+from triage.web.dicomweb.channel import LARGEST_FRAME_BYTES, PING_SECONDS
+from triage.web.tls import page_context
 
 if TYPE_CHECKING:
+    import ssl
     import threading
     from collections.abc import Callable, Iterator
     from datetime import datetime
@@ -67,16 +71,21 @@ def run(
             settings,
             clock,
             algorithm=read(settings.worker.bundle),
-            silent_roles=functools.partial(silent_roles, settings.state_folder),
+            silent_roles=functools.partial(silent_roles, settings),
         )
         _log.info("page is served", action="web_started", port=port)
-        asyncio.run(_serve(app, listening, stop, alive, ready))
+        asyncio.run(_serve(app, page_context(settings.web), listening, stop, alive, ready))
     _log.info("page is closed", action="web_stopped", port=port)
 
 
-def silent_roles(state_folder: Path) -> tuple[str, ...]:
+def silent_roles(settings: Settings) -> tuple[str, ...]:
     """Return the roles that have given no sign of life lately."""
-    return tuple(sign.role for sign in last_signs(state_folder, _WATCHED_ROLES) if sign.silent)
+    watched = [*_WATCHED_ROLES]
+    if settings.hl7.port:
+        watched.append("hl7")
+    if any(receiver_names(settings)) or settings.modality_worklists:
+        watched.append("receivers")
+    return tuple(sign.role for sign in last_signs(settings.state_folder, watched) if sign.silent)
 
 
 def listen(address: str, port: int) -> socket.socket:
@@ -107,13 +116,14 @@ class _Server(uvicorn.Server):
 
 async def _serve(
     app: Starlette,
+    certificate: ssl.SSLContext | None,
     listening: socket.socket,
     stop: threading.Event,
     alive: Callable[[], None],
     ready: Callable[[int], None] | None,
 ) -> None:
     port = int(listening.getsockname()[1])
-    server = _Server(_config(app))
+    server = _Server(_config(app, certificate))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not stop.is_set() and not serving.done():
         await asyncio.wait({serving}, timeout=_POLL_SECONDS)
@@ -129,13 +139,23 @@ async def _serve(
         raise TransientError("the web server ended by itself; the log says why")
 
 
-def _config(app: Starlette) -> uvicorn.Config:
-    return uvicorn.Config(
+def _config(app: Starlette, certificate: ssl.SSLContext | None) -> uvicorn.Config:
+    config = uvicorn.Config(
         app,
         access_log=False,
         lifespan="on",
         log_config=None,
+        # Whose word counts about forwarded addresses is ours to judge: triage.web.access.origin.
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
-        ws="none",
+        # Event reports of the reading list go out so; see triage.web.dicomweb.channel.
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
     )
+    config.load()
+    config.ssl = certificate  # uvicorn makes one of its own only from the names of files
+    return config

@@ -5,22 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from triage.store import Selection, StudyRecord
+from triage.web.access.who import access_facts
 from triage.web.view import row_view
-from triage.worklist.order import rank
 from triage.worklist.words import cap_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection, Request
 
     from triage.settings import Settings
-    from triage.store import Store, StudyRecord
-    from triage.values import BundleIdentity, Mode, RankedEntry
+    from triage.store import Store
+    from triage.values import BundleIdentity, Mode, WorklistEntry
+    from triage.web.access.who import AccessFacts
     from triage.web.algorithm import Algorithm
     from triage.web.events import ChangeFeed
     from triage.web.view import Row
+
+_MOST_PRIORS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class PageFacts:
     now: datetime
     cap: str
     identity: BundleIdentity | None
+    access: AccessFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Site:
     """What the handlers work with.
 
     Attributes:
-        store: Where everything is read from; the web never writes.
+        store: Where everything is read from, and what readers and operators do is written to.
         settings: The site's configuration.
         clock: Returns the present time, aware and in UTC.
         feed: Tells that something has changed.
@@ -60,12 +65,12 @@ class Site:
         """Whether pages may tell who a patient is."""
         return self.settings.web.show_patient
 
-    def ranked(self) -> tuple[RankedEntry, ...]:
-        """Return the whole list in reading order, as of now."""
-        cap_seconds = self.settings.worklist.waiting_cap_minutes * 60
-        return rank(self.store.worklist_entries(), self.clock(), cap_seconds)
+    @property
+    def cap_seconds(self) -> float:
+        """The waiting cap."""
+        return self.settings.worklist.waiting_cap_minutes * 60
 
-    def page_facts(self) -> PageFacts:
+    def page_facts(self, request: Request) -> PageFacts:
         """Return what stands at the head of a page."""
         algorithm = self.algorithm
         return PageFacts(
@@ -73,41 +78,59 @@ class Site:
             mode=self.settings.decision.mode,
             paused=self.store.paused(),
             now=self.clock(),
-            cap=cap_words(self.settings.worklist.waiting_cap_minutes * 60),
+            cap=cap_words(self.cap_seconds),
             identity=algorithm.identity if algorithm else None,
+            access=access_facts(request),
         )
 
-    def place(self, work_item_uid: str) -> Place | None:
-        """Find a study on the list, with its neighbours; None when it is not there."""
-        ranked = self.ranked()
-        uids = [item.entry.work_item_uid for item in ranked]
-        if work_item_uid not in uids:
+    def row(self, work_item_uid: str, feedback: str = "") -> Row | None:
+        """Return a study's line, with position 0 when it has been read; None when unknown."""
+        ranked = self.store.ranked_entry(work_item_uid, self.clock(), self.cap_seconds)
+        if ranked is None:
             return None
-        at = uids.index(work_item_uid)
-        return Place(
-            row=row_view(ranked[at], show_patient=self.show_patient),
-            previous=uids[at - 1] if at else "",
-            next=uids[at + 1] if at + 1 < len(uids) else "",
-            total=len(uids),
-        )
+        return row_view(ranked, show_patient=self.show_patient, feedback=feedback)
 
-    def record(self, work_item_uid: str) -> StudyRecord | None:
-        """Return the history of the study behind a work item."""
-        entry = self.store.worklist_entry(work_item_uid)
-        return None if entry is None else self.store.study(entry.study_instance_uid)
+    def place(self, row: Row) -> Place:
+        """Return a line's neighbours on the open list."""
+        now = self.clock()
+        total = self.store.reading_window(now, self.cap_seconds, limit=0).total
+        if row.ranked.position == 0:
+            return Place("", "", total)
+        before, behind = self.store.neighbours(row.ranked, now, self.cap_seconds)
+        return Place(before, behind, total)
+
+    def record(self, entry: WorklistEntry) -> StudyRecord:
+        """Return the history of the study behind a line; empty for one that was only pushed."""
+        known = self.store.study(entry.study_instance_uid)
+        return known or StudyRecord(entry, (), (), (), (), ())
+
+    def priors(self, entry: WorklistEntry) -> tuple[Row, ...]:
+        """Return the other studies under the same Patient ID, the latest first."""
+        if not entry.patient_id:
+            return ()
+        chosen = Selection(patient_ids=(entry.patient_id,))
+        found = self.store.search(chosen, self.clock(), self.cap_seconds, limit=_MOST_PRIORS)
+        others = [
+            item
+            for item in found
+            # A Patient ID may hold what is a wildcard to the search.
+            if item.entry.patient_id == entry.patient_id
+            and item.entry.work_item_uid != entry.work_item_uid
+        ]
+        others.sort(key=lambda item: (item.entry.study_date, item.entry.arrived_at), reverse=True)
+        return tuple(row_view(item, show_patient=self.show_patient) for item in others)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A study among its neighbours: their work item UIDs, empty at the ends."""
 
-    row: Row
     previous: str
     next: str
     total: int
 
 
-def site_of(request: Request) -> Site:
-    """Return the site that a request belongs to."""
-    site: Site = request.app.state.site
+def site_of(connection: HTTPConnection) -> Site:
+    """Return the site that a request or a WebSocket belongs to."""
+    site: Site = connection.app.state.site
     return site

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import fmean
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from triage.values import Analysis, DeliveryState, GateResult, ImageState, OperatingPoint, Score
+from triage.web.overlay import overlay_of
+from triage.web.strings import say
 from triage.web.view import thumbnail_version
 from triage.worklist.words import CLASS_TITLES, OUTCOME_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from triage.store import DecisionRecord, DeliveryRecord, InstanceRecord, StudyRecord
+    from triage.store import (
+        DecisionRecord,
+        DeliveryRecord,
+        FeedbackRecord,
+        FilmView,
+        InstanceRecord,
+        PriorityChange,
+        StepStateChange,
+        StudyRecord,
+    )
     from triage.web.algorithm import Algorithm
+    from triage.web.overlay import Overlay
 
-IMAGE_WORDS: Mapping[ImageState, str] = {
-    ImageState.QUEUED: "Waiting for analysis",
-    ImageState.CLAIMED: "Being analysed",
-    ImageState.ANALYSED: "Analysed",
-    ImageState.SET_ASIDE: "Set aside: could not be analysed",
-    ImageState.NOT_ELIGIBLE: "Not analysed: no model takes it",
-    ImageState.HEADER_ONLY: "Kept as a header only",
-}
-DELIVERY_WORDS: Mapping[DeliveryState, str] = {
-    DeliveryState.PENDING: "Waiting to be sent",
-    DeliveryState.SENDING: "Being sent",
-    DeliveryState.STORED: "Stored",
-    DeliveryState.DEAD: "Given up",
-}
 _MEGABYTE = 1_000_000
+_NOTHING_DRAWN: Mapping[tuple[str, int], FilmView] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class FindingView:
 
 
 @dataclass(frozen=True, slots=True)
-class FilmView:
+class ShownFilm:
     """One received image or object.
 
     Attributes:
@@ -65,6 +65,8 @@ class FilmView:
         thumbnail_version: Empty while there is no thumbnail.
         gates: Gate results, failed ones first.
         findings: Scores.
+        overlay: What can be drawn over it, None when nothing is kept.
+        overlay_title: The finding that the heat map is about, in words; empty for none.
     """
 
     number: int
@@ -73,6 +75,8 @@ class FilmView:
     thumbnail_version: str
     gates: tuple[GateResult, ...]
     findings: tuple[FindingView, ...]
+    overlay: Overlay | None
+    overlay_title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,35 +102,56 @@ class DeliveryView:
 class StudyView:
     """All that the study page shows below the patient."""
 
-    films: tuple[FilmView, ...]
-    others: tuple[FilmView, ...]
+    films: tuple[ShownFilm, ...]
+    others: tuple[ShownFilm, ...]
     deliveries: tuple[DeliveryView, ...]
     history: tuple[Event, ...]
     decision: DecisionRecord | None
 
 
-def study_view(record: StudyRecord, algorithm: Algorithm | None) -> StudyView:
-    """Lay out a study's record; the history runs from the newest event to the oldest."""
-    films = [_film(number, found, algorithm) for number, found in enumerate(record.instances)]
+def study_view(
+    record: StudyRecord,
+    algorithm: Algorithm | None,
+    feedback: Sequence[FeedbackRecord] = (),
+    drawn: Mapping[tuple[str, int], FilmView] = _NOTHING_DRAWN,
+) -> StudyView:
+    """Lay out a study's record; the history runs from the newest event to the oldest.
+
+    Args:
+        record: The study.
+        algorithm: The bundle in use, None when it cannot be read.
+        feedback: What readers have said of its results.
+        drawn: What can be drawn over its films, by SOP Instance UID and version.
+    """
+    films = [
+        _film(number, found, algorithm, drawn.get((found.sop_instance_uid, found.version)))
+        for number, found in enumerate(record.instances)
+    ]
     films.sort(key=lambda film: film.instance.superseded)
     return StudyView(
         films=tuple(film for film in films if film.instance.state is not ImageState.HEADER_ONLY),
         others=tuple(film for film in films if film.instance.state is ImageState.HEADER_ONLY),
         deliveries=tuple(_delivery(found) for found in record.deliveries),
-        history=_history(record),
+        history=_history(record, feedback),
         decision=record.decisions[-1] if record.decisions else None,
     )
 
 
-def _film(number: int, instance: InstanceRecord, algorithm: Algorithm | None) -> FilmView:
+def _film(
+    number: int, instance: InstanceRecord, algorithm: Algorithm | None, drawn: FilmView | None
+) -> ShownFilm:
+    overlay = overlay_of(drawn)
+    about = overlay.finding if overlay else ""
     analysis = instance.analysis
-    return FilmView(
+    return ShownFilm(
         number=number,
         instance=instance,
-        state=IMAGE_WORDS[instance.state],
+        state=say(f"image.{instance.state.value}"),
         thumbnail_version=thumbnail_version(instance.thumbnail),
         gates=() if analysis is None else _failed_first(analysis),
         findings=() if analysis is None else _findings(analysis, algorithm),
+        overlay=overlay,
+        overlay_title=algorithm.title(about) if algorithm and about else about,
     )
 
 
@@ -173,14 +198,15 @@ def _delivery(delivery: DeliveryRecord) -> DeliveryView:
     failing = bool(delivery.problem) and delivery.state is not DeliveryState.STORED
     return DeliveryView(
         delivery=delivery,
-        state=DELIVERY_WORDS[delivery.state],
+        state=say(f"delivery.{delivery.state.value}"),
         trouble=failing or delivery.state is DeliveryState.DEAD,
     )
 
 
-def _history(record: StudyRecord) -> tuple[Event, ...]:
+def _history(record: StudyRecord, feedback: Sequence[FeedbackRecord]) -> tuple[Event, ...]:
     """Return what happened, newest first; of one moment, what followed comes before its cause."""
-    return tuple(sorted(_events(record), key=lambda event: event.at)[::-1])
+    events = [*_events(record), *map(_said, feedback)]
+    return tuple(sorted(events, key=lambda event: event.at)[::-1])
 
 
 def _events(record: StudyRecord) -> Iterator[Event]:
@@ -190,35 +216,59 @@ def _events(record: StudyRecord) -> Iterator[Event]:
         yield from _decision_events(decided)
     for delivery in record.deliveries:
         if delivery.stored_at is not None:
-            yield Event(delivery.stored_at, f"Report stored at {delivery.destination}")
-    for change in record.priority_changes:
-        after = CLASS_TITLES[change.class_after]
-        if change.class_before is None:
-            yield Event(change.changed_at, f"On the list, under {after}")
-        else:
-            before = CLASS_TITLES[change.class_before]
-            yield Event(change.changed_at, f"Moved from {before} to {after}", change.reason)
+            what = say("event.stored", destination=delivery.destination)
+            yield Event(delivery.stored_at, what)
+    yield from map(_moved, record.priority_changes)
+    # That a new item waits to be read goes without saying.
+    yield from (_stepped(one) for one in record.step_changes if one.state_before is not None)
+
+
+def _moved(change: PriorityChange) -> Event:
+    after = CLASS_TITLES[change.class_after]
+    if change.class_before is None:
+        return Event(change.changed_at, say("event.listed", title=after))
+    before = CLASS_TITLES[change.class_before]
+    what = say("event.moved", before=before, after=after)
+    cause, _, person = change.by.partition(":")
+    by = person or say(f"by.{cause}")
+    return Event(change.changed_at, what, say("event.by", by=by, reason=change.reason))
+
+
+def _stepped(change: StepStateChange) -> Event:
+    what = say(f"step.{change.state_after.name.lower()}", by=change.by)
+    return Event(change.changed_at, what, change.reason)
+
+
+def _said(record: FeedbackRecord) -> Event:
+    what = say(f"event.{record.verdict.value}", reader=record.user_name)
+    return Event(record.given_at, what, say("event.of", number=record.decision_number))
 
 
 def _image_events(number: int, instance: InstanceRecord) -> Iterator[Event]:
-    what = "Object" if instance.state is ImageState.HEADER_ONLY else f"Image {number}"
-    size = f"{instance.size_bytes / _MEGABYTE:.1f} MB"
-    detail = f"{instance.facts.modality} from {instance.calling_ae_title}, {size}".strip()
-    again = "" if instance.version == 1 else f", version {instance.version}"
-    yield Event(instance.received_at, f"{what} received{again}", detail)
+    header_only = instance.state is ImageState.HEADER_ONLY
+    what = say("study.object") if header_only else say("study.image", number=number)
+    detail = say(
+        "event.from",
+        modality=instance.facts.modality,
+        sender=instance.calling_ae_title,
+        size=f"{instance.size_bytes / _MEGABYTE:.1f} MB",
+    )
+    again = "" if instance.version == 1 else say("event.version", number=instance.version)
+    yield Event(instance.received_at, say("event.received", what=what) + again, detail.strip())
     if instance.analysed_at is not None:
         failed = instance.analysis.failed_gates if instance.analysis else ()
-        doubt = f"{len(failed)} gate{'s'[: len(failed) != 1]} failed" if failed else ""
-        yield Event(instance.analysed_at, f"{what} analysed", doubt)
+        doubt = say("event.gates", count=len(failed)) if failed else ""
+        yield Event(instance.analysed_at, say("event.analysed", what=what), doubt)
 
 
 def _decision_events(decided: DecisionRecord) -> Iterator[Event]:
     decision = decided.decision
-    told = [*decision.reasons, f"{decided.mode.value} mode"]
+    told = [*decision.reasons, say("event.mode", mode=decided.mode.value)]
     if decided.spared:
-        told.append("left in place for the audit share")
-    what = f"Decision {decided.number}: {OUTCOME_WORDS[decision.outcome].lower()}"
+        told.append(say("event.spared"))
+    outcome = OUTCOME_WORDS[decision.outcome].lower()
+    what = say("event.decision", number=decided.number, outcome=outcome)
     yield Event(decided.decided_at, what, "; ".join(told))
     if decided.report is not None:
         uid = decided.report.sop_instance_uid
-        yield Event(decided.report.created_at, "Report written", uid)
+        yield Event(decided.report.created_at, say("event.report"), uid)

@@ -1,17 +1,16 @@
-"""The reading list as the page shows it: pure, from ranked entries to rows and groups."""
+"""The reading list as the page shows it: pure, from ranked entries to rows."""
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from triage.values import StudyState
+from triage.web.strings import say
 from triage.worklist.words import (
     age_words,
     calendar_date,
-    group_title,
     outcome_words,
     person_name,
     reason_words,
@@ -19,8 +18,6 @@ from triage.worklist.words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from triage.values import OrderPriority, RankedEntry, WorklistEntry
 
 _FULL_BAR = 100.0
@@ -49,7 +46,7 @@ class PatientView:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the page.
+    """One study on the list.
 
     Attributes:
         ranked: The entry at its place.
@@ -63,6 +60,10 @@ class Row:
         study_date: ISO date; empty when unknown.
         report: State of the program's own report in words.
         thumbnail_version: Changes with the thumbnail; empty while there is none.
+        opened_by: Who has opened the study, empty while nobody has.
+        held_by: Who has set its priority by hand, empty when nobody has.
+        feedback: "agree" or "disagree" when the reader of the page has said so, else empty.
+        outside: No filter would show the line: it is there because its order is urgent.
     """
 
     ranked: RankedEntry
@@ -76,6 +77,10 @@ class Row:
     study_date: str
     report: str
     thumbnail_version: str
+    opened_by: str
+    held_by: str
+    feedback: str
+    outside: bool
 
     @property
     def entry(self) -> WorklistEntry:
@@ -89,53 +94,24 @@ class Row:
 
     @property
     def spoken(self) -> str:
-        """The line as a screen reader says it."""
+        """What a screen reader says of the line, between its number and its waiting time."""
         parts = (
-            f"{self.ranked.position}",
             self.patient.name,
-            f"{self.ranked.effective_priority.value.lower()} priority",
-            f"{self.order_badge} order" if self.order_badge else "",
+            say("spoken.priority", priority=self.ranked.effective_priority.value.lower()),
+            say("spoken.order", order=self.order_badge) if self.order_badge else "",
             self.outcome,
-            f"waiting {self.waiting}",
-            "overdue" if self.overdue else "",
+            say("row.overdue") if self.overdue else "",
+            say("spoken.opened", reader=self.opened_by) if self.opened_by else "",
+            say(f"row.{self.feedback}") if self.feedback else "",
+            say("row.outside") if self.outside else "",
+            say("spoken.waiting"),
         )
         return ", ".join(part for part in parts if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Neighbouring lines of one effective class, under their heading."""
-
-    title: str
-    tone: str
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ListView:
-    """The whole list, in reading order."""
-
-    groups: tuple[Group, ...]
-    total: int
-    overdue: int
-
-
-def list_view(ranked: Sequence[RankedEntry], *, show_patient: bool) -> ListView:
-    """Lay out a reading order; every entry stands in it once, in the order given."""
-    groups = tuple(
-        _group(tuple(members), show_patient=show_patient)
-        for _, members in groupby(ranked, key=lambda item: item.effective_class)
-    )
-    overdue = sum(row.overdue for group in groups for row in group.rows)
-    return ListView(groups, total=len(ranked), overdue=overdue)
-
-
-def _group(members: tuple[RankedEntry, ...], *, show_patient: bool) -> Group:
-    rows = tuple(row_view(item, show_patient=show_patient) for item in members)
-    return Group(group_title(members), rows[0].tone, rows)
-
-
-def row_view(ranked: RankedEntry, *, show_patient: bool) -> Row:
+def row_view(
+    ranked: RankedEntry, *, show_patient: bool, feedback: str = "", outside: bool = False
+) -> Row:
     """Put one ranked entry into words."""
     entry = ranked.entry
     studied = calendar_date(entry.study_date)
@@ -151,6 +127,10 @@ def row_view(ranked: RankedEntry, *, show_patient: bool) -> Row:
         study_date=studied.isoformat() if studied else "",
         report=_report_words(entry),
         thumbnail_version=thumbnail_version(entry.thumbnail),
+        opened_by=entry.claimed_by,
+        held_by=entry.held_by,
+        feedback=feedback,
+        outside=outside,
     )
 
 
@@ -191,5 +171,5 @@ def _report_words(entry: WorklistEntry) -> str:
     count = len(entry.report_uids)
     # Not "reported": to a radiologist that word means that a person has read the study.
     if count:
-        return "Written" if count == 1 else f"{count} written"
-    return "None" if entry.study_state is StudyState.DECIDED else "Pending"
+        return say("report.written", count=count)
+    return say("report.none" if entry.study_state is StudyState.DECIDED else "report.pending")

@@ -52,6 +52,15 @@ _YEAR_DIGITS = 4
 _MONTH_DIGITS = 6
 
 
+def is_date_time(text: str) -> bool:
+    """Whether a DT value names a moment, so that a query can be matched against it."""
+    try:
+        _span(text)
+    except PermanentError:
+        return False
+    return True
+
+
 def check_query(query: Dataset) -> None:
     """Refuse a query whose keys are nested deeper than any list item is.
 

@@ -1,8 +1,8 @@
 """Lines of the reading list as Unified Procedure Steps (PS3.3 B.26, PS3.4 Annex CC): pure.
 
-The list is read and claimed by others; here a line becomes the data set that C-FIND and N-GET
-(and later UPS-RS) return. Every attribute of Type 2 that this system knows nothing about is
-there and empty, as PS3.4 Table CC.2.5-3 asks of an SCP.
+The list is read and claimed by others; here a line becomes the data set that C-FIND, N-GET and
+UPS-RS return, before what readers have set is laid over it (triage.ups.items). Every attribute of
+Type 2 that this system knows nothing about is there and empty, as PS3.4 Table CC.2.5-3 asks.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def work_item(ranked: RankedEntry, label: str) -> Dataset:
     _put_patient(item, entry)
     _put(item, "StudyInstanceUID", entry.study_instance_uid)
     _put(item, "ReferencedRequestSequence", [_request(entry)])
-    _put(item, "ProcedureStepState", "SCHEDULED")
+    _put(item, "ProcedureStepState", entry.step_state.value)
     _put(item, "UnifiedProcedureStepPerformedProcedureSequence", [])
     for keyword in _EMPTY_SEQUENCES:
         _put(item, keyword, [])
@@ -67,24 +67,25 @@ def work_item(ranked: RankedEntry, label: str) -> Dataset:
     return item
 
 
-def add_references(item: Dataset, study: StudyRecord) -> None:
-    """Add the images to read (Input Information) and the reports (Output Information).
+def references(study: StudyRecord) -> Dataset:
+    """Return the images to read (Input Information) and the reports (Output Information).
 
     Args:
-        item: A work item; changed.
-        study: The history of its study.
+        study: The history of the study of a work item.
     """
     images = [
         record
         for record in study.instances
         if not record.superseded and record.state is not ImageState.HEADER_ONLY
     ]
-    _put(item, "InputInformationSequence", _inputs(study.entry.study_instance_uid, images))
+    found = Dataset()
+    _put(found, "InputInformationSequence", _inputs(study.entry.study_instance_uid, images))
     reports = [decision.report for decision in study.decisions if decision.report is not None]
     if reports:
         outputs = _outputs(study.entry.study_instance_uid, reports)
         performed = _dataset(OutputInformationSequence=outputs)
-        _put(item, "UnifiedProcedureStepPerformedProcedureSequence", [performed])
+        _put(found, "UnifiedProcedureStepPerformedProcedureSequence", [performed])
+    return found
 
 
 def _put_schedule(item: Dataset, ranked: RankedEntry, label: str) -> None:

@@ -80,6 +80,16 @@ def test_pictures_that_would_be_pooled_away_are_refused() -> None:
         check_side(NetworkPlan(Backbone.VGG16), 16)
 
 
+@pytest.mark.parametrize("backbone", [Backbone.RESNET50, Backbone.RESNET101, Backbone.DENSENET201])
+def test_batch_norm_gets_more_than_one_position_to_normalise_over(backbone: Backbone) -> None:
+    """Over one position of two films its gradients explode and its scores are no numbers."""
+    with pytest.raises(RunError, match=r"normalises .* at least 64, not 63"):
+        check_side(NetworkPlan(backbone), 63)
+
+    check_side(NetworkPlan(backbone), 64)
+    check_side(NetworkPlan(Backbone.VGG19), 32)
+
+
 def test_two_outputs_become_one_logit() -> None:
     assert positive_scores(torch.tensor([[1.0, 3.5]])).item() == 2.5
     assert positive_scores(torch.tensor([[1.5]])).item() == 1.5

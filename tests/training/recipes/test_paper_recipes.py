@@ -26,6 +26,8 @@ from training.recipes.options import RunOptions
 from training.recipes.paper import adapted
 from training.recipes.paper_films import choose_films, chosen_finding
 from training.sources import open_set
+from training.tables.printed import TABLES
+from training.tables.values import Source
 from training.values import FilmRecord
 from triage.errors import SettingsError
 from triage.vision.bundle import default_bundle_folder
@@ -37,10 +39,8 @@ if TYPE_CHECKING:
     from training.progress import Stages
 
 PAPERS = [name for name in RECIPES if not name.startswith("cspine")]
-SIDE = 32
-# At 32 pixels these two gave scores that are no numbers after an epoch on a few films; why was not
-# found out. At 64 they do not.
-STEEP_SIDE = 64
+SIDE = 64  # the least that networks with batch norm take
+VGG, VGG_SIDE = {Backbone.VGG16, Backbone.VGG19}, 32
 
 
 def small_run(out: Path, data: Path, **changed: object) -> RunOptions:
@@ -63,8 +63,7 @@ def test_a_recipe_runs_from_films_to_figures(
     name: str, phantom_films: Path, stages: Stages, said: io.StringIO, tmp_path: Path
 ) -> None:
     recipe = find_recipe(name)
-    steep = recipe.RECIPE.network.backbone in {Backbone.RESNET101, Backbone.DENSENET201}
-    side = STEEP_SIDE if steep else SIDE
+    side = VGG_SIDE if recipe.RECIPE.network.backbone in VGG else SIDE
     options = small_run(tmp_path / "run", phantom_films, image_side=side)
 
     recipe.run(options, stages)
@@ -124,7 +123,7 @@ def has_learned(recipe, side: int, weights: Path) -> bool:
 def test_a_finished_run_is_resumed_without_training_again(
     phantom_films: Path, stages: Stages, tmp_path: Path
 ) -> None:
-    options = small_run(tmp_path / "run", phantom_films)
+    options = small_run(tmp_path / "run", phantom_films, image_side=VGG_SIDE)
     find_recipe("csm").run(options, stages)
     before = (options.out / "predictions.csv").read_bytes()
 
@@ -172,8 +171,42 @@ def test_a_contract_says_what_the_matrix_of_the_paper_says() -> None:
             continue
         matrix = paper.matrix
         assert str(matrix) in " ".join(contract(name).split()), name
-        accuracy = matrix.right / matrix.films
-        assert paper.printed["accuracy"] == pytest.approx(accuracy, abs=6e-4)
+        if "accuracy" in paper.printed:
+            accuracy = matrix.right / matrix.films
+            assert paper.printed["accuracy"] == pytest.approx(accuracy, abs=6e-4)
+
+
+# Where a recipe's figures stand: paper and model in `training.tables.printed`.
+ROWS = {
+    "csm": ("csm", "VGG16, pooled"),
+    "normal-vgg16": ("normal", "VGG16"),
+    "normal-vgg19": ("normal", "VGG19"),
+    "normal-resnet101": ("normal", "ResNet101"),
+    "normal-densenet201": ("normal", "DenseNet201"),
+    "csxa-original": ("csxa", "original"),
+    "csxa-original-vgg19": ("csxa", "original, VGG19"),
+    "csxa-cropped": ("csxa", "cropped"),
+    "csxa-wide": ("csxa", "wide"),
+    "csxa-colour": ("csxa", "colour"),
+    "csxa-colour-cropped": ("csxa", "colour, cropped"),
+    "csxa-colour-wide": ("csxa", "colour, wide"),
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_recipe_calls_nothing_printed_that_was_not_at_hand(name: str) -> None:
+    """What is computed from a matrix would agree with that matrix whatever the paper says."""
+    printed = find_recipe(name).RECIPE.paper.printed
+    if name not in ROWS:
+        assert not printed
+        return
+    paper, model = ROWS[name]
+    (row,) = (row for row in TABLES[paper].rows if row.name == model)
+    seen = [one.per_cent for one in row.figures if one.source is Source.PRINTED]
+    if row.area is not None:
+        seen.append(100 * row.area.auc)
+
+    assert sorted(printed.values()) == pytest.approx(sorted(share / 100 for share in seen))
 
 
 def test_variants_differ_from_their_base_only_where_they_say() -> None:

@@ -14,11 +14,15 @@ from tests.training.report.trials import made_up
 from tests.vision.bundles import bundle_parts
 from training.bundle.export import write_bundle
 from training.cli import main
+from training.errors import DataError
+from training.loop import Epoch, History
+from training.loop.history import write_history
 from training.phantom import Degradation
 from training.predictions import PREDICTIONS, Prediction, write_predictions
 from training.report.build import write_report
 from training.report.chart import Axes, Guide, Series, chart, ticks
 from training.report.material import gather
+from training.report.outlines import outlines
 from training.report.queue import sorting_of
 from training.trial.shifts import IN_SCOPE, Shift
 from training.trial.verdicts import Verdict
@@ -110,7 +114,8 @@ def run(tmp_path: Path) -> Path:
     metrics = {"baselines": {"age and sex": found, "majority": 0.51, "geometry": "no landmarks"}}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "logs").mkdir()
-    (folder / "logs" / "network.csv").write_text("epoch,loss,figure\n1,0.7,0.6\n2,0.5,nan\n")
+    epochs = (Epoch(1, 0.7, 0.6, 1e-3, 5.0, 24.0), Epoch(2, 0.5, 0.65, 1e-3, 5.0, 24.0))
+    write_history(folder / "logs" / "network.csv", History(epochs, kept=2))
     return folder
 
 
@@ -217,7 +222,16 @@ def test_a_chart_is_named_for_those_who_cannot_see_it_and_keeps_inside_its_frame
     assert 'aria-label="A &amp; B"' in drawn
     assert "here" in drawn
     places = [float(x) for x in re.findall(r"[ML](-?[\d.]+) ", drawn)]
-    assert 0 <= min(places) <= max(places) <= 360
+    assert 0 <= min(places) <= max(places) <= 280
+
+
+def test_names_of_lines_that_lie_close_together_are_written_below_each_other() -> None:
+    axes = Axes("scores", "x", "y", (0, 1), (0, 1), (Guide(0.4, "rule-out"), Guide(0.41, "flag")))
+
+    found = re.findall(r'y="(\d+)">(rule-out|flag)<', chart(axes, []))
+
+    assert [name for _, name in found] == ["rule-out", "flag"]
+    assert int(found[1][0]) - int(found[0][0]) >= 11  # the height of the letters
 
 
 @pytest.mark.parametrize(
@@ -230,3 +244,15 @@ def test_a_chart_is_named_for_those_who_cannot_see_it_and_keeps_inside_its_frame
 )
 def test_ticks_are_round_numbers_inside_the_axis(low, high, expected) -> None:
     assert ticks(low, high) == expected
+
+
+def test_spines_of_a_data_set_stand_beside_the_phantoms(tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    assert main(["phantom", "--out", str(films), "--count", "24", "--seed", "8"]) == 0
+
+    page = Page(outlines(films))
+
+    assert "C2-C7 curve" in page.text
+    assert "Curvature classes." in page.text
+    with pytest.raises(DataError, match=r"nowhere\.csv cannot be read"):
+        outlines(tmp_path / "nowhere.csv")

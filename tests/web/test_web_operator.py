@@ -1,0 +1,100 @@
+"""The operators' page: who may see it, what it tells, and the brake."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from triage.settings import Destination
+from triage.values import ImageState, Outcome, ReadingClass, UserRole
+from triage.vision.manifest import Certificate, FindingCertificate
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = playwright.expect
+
+OPERATOR = {"user": "otto", "roles": (UserRole.OPERATOR,)}
+
+
+def test_the_page_tells_queues_gates_models_and_what_went_wrong(
+    morning, serve, open_page, algorithm
+):
+    morning.study_with(Outcome.ABNORMAL)
+    morning.receive()
+    morning.analyse(0.0, passed=False, reason="the image is blurred")
+    morning.receive(state=ImageState.QUEUED)
+    (image,) = morning.store.claim_images("worker", 1, 60)
+    morning.store.set_aside(image.instance_id, "worker", "the pixel data cannot be decoded")
+    (delivery,) = morning.store.claim_deliveries("courier", "pacs", 5, 60)
+    refused = "the destination refused the report"
+    morning.store.delivery_failed(delivery.delivery_id, "courier", refused, next_attempt_at=None)
+    proof = FindingCertificate(0.01, 602, 1, -2.0, 0.5, (-2.3, -2.0))
+    certified = replace(
+        algorithm,
+        certificate=Certificate(0.01, 0.05, "ab" * 32, "cd" * 32, {"spondylosis": proof}, ()),
+    )
+    pacs = Destination("pacs", "ARCHIVE", "10.1.2.3", 104)
+    page = open_page(f"{serve(algorithm=certified, destinations=(pacs,)).url}/operator", **OPERATOR)
+    for words in (
+        "No sign of life from: listener, worker, clock, courier.",
+        "pixels.blur",
+        "the pixel data cannot be decoded",
+        refused,
+        "ARCHIVE",
+        "10.1.2.3:104",
+        algorithm.identity.digest,
+        "Ruling out is certified at 95 % confidence",
+        "at most 1 %",
+        "602",
+        "In force, in demote mode.",
+    ):
+        expect(page.locator("#main")).to_contain_text(words)
+    blur = page.get_by_role("row", name=re.compile("pixels.blur"))
+    expect(blur.locator("td")).to_have_text(["1", "1"])
+
+
+def test_the_brake_asks_for_a_reason_and_puts_every_priority_back(morning, serve, open_page):
+    study = morning.study_with(Outcome.ABNORMAL)
+    running = serve()
+    page = open_page(f"{running.url}/operator", **OPERATOR)
+    page.get_by_role("button", name="Pause all effect").click()
+    dialog = page.get_by_role("dialog", name="Pause all effect")
+    dialog.get_by_role("button", name="Pause now").click()
+    assert not morning.store.paused()
+    dialog.get_by_label("Reason").fill("the model\tis doubted")
+    dialog.get_by_role("button", name="Pause now").click()
+    expect(page.locator("#toast")).to_have_text("Paused: 1 study went back.")
+    expect(page.locator(".banner-paused")).to_contain_text("Paused.")
+    assert morning.store.paused()
+    last = morning.store.study(study).priority_changes[-1]
+    assert last.class_after is ReadingClass.ROUTINE
+    assert last.reason == "the model is doubted (otto)"
+    page.get_by_role("button", name="Resume effect").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("it was right")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("Resumed: 1 study moved.")
+    expect(page.locator(".banner-paused")).to_have_count(0)
+    assert not morning.store.paused()
+
+
+def test_a_dialog_that_is_open_is_not_taken_away_by_news(morning, serve, open_page):
+    page = open_page(f"{serve().url}/operator", **OPERATOR)
+    page.get_by_role("button", name="Pause all effect").click()
+    page.keyboard.type("half a rea")
+    with page.expect_response("**/operator/fragment"):
+        morning.receive()
+    page.keyboard.type("son")
+    expect(page.get_by_label("Reason")).to_have_value("half a reason")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert not morning.store.paused()
+
+
+def test_who_only_reads_has_neither_the_page_nor_the_brake(morning, serve, open_page):
+    running = serve()
+    page = open_page(running.url, user="anna")
+    expect(page.get_by_role("link", name="Operator")).to_have_count(0)
+    answer = page.goto(f"{running.url}/operator")
+    assert answer.status == 403
+    expect(page.locator("main")).to_contain_text("operator")

@@ -1,0 +1,137 @@
+"""What every message that we send has: its header, its number, and how it is acknowledged."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from triage.errors import MessageError
+from triage.hl7.parsing import first, header_field, read_message
+from triage.hl7.text import STANDARD, joined
+from triage.hl7.values import Acknowledgement, AcknowledgementCode
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from triage.hl7.text import Delimiters
+    from triage.settings import Hl7Receiver
+
+_LONGEST_CONTROL_ID: Final = 20  # HL7 2.3.1 and 2.5.1, MSH-10
+_LONGEST_COMPLAINT: Final = 80  # MSA-3
+
+_CODES: Final = {
+    "AA": AcknowledgementCode.AA,
+    "CA": AcknowledgementCode.AA,
+    "AE": AcknowledgementCode.AE,
+    "CE": AcknowledgementCode.AE,
+    "AR": AcknowledgementCode.AR,
+    "CR": AcknowledgementCode.AR,
+}
+
+
+def control_id(*parts: str) -> str:
+    """Return the number (MSH-10) of the message that the parts name: a retry keeps it."""
+    name = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(name.encode()).hexdigest()[:_LONGEST_CONTROL_ID].upper()
+
+
+def timestamp(at: datetime) -> str:
+    """Return a time (TS) in the hospital's own zone, which it names."""
+    return f"{at.astimezone():%Y%m%d%H%M%S%z}"
+
+
+def header(
+    receiver: Hl7Receiver,
+    kind: str,
+    number: str,
+    version: str,
+    at: datetime,
+    delimiters: Delimiters = STANDARD,
+) -> str:
+    """Return MSH of a message to a receiver.
+
+    Args:
+        receiver: Who is told.
+        kind: MSH-9, its components parted by ^.
+        number: MSH-10.
+        version: MSH-12.
+        at: When the message was made.
+        delimiters: Those of the rest of the message.
+    """
+    escaped = delimiters.escaped
+    fields = {
+        # MSH-1 is the separator behind the name: what follows it is MSH-2.
+        1: delimiters.encoding,
+        2: escaped(receiver.sending_application),
+        3: escaped(receiver.sending_facility),
+        4: escaped(receiver.application),
+        5: escaped(receiver.facility),
+        6: timestamp(at),
+        8: delimiters.components(*kind.split("^")),
+        9: number,
+        10: escaped(receiver.processing_id),
+        11: version,
+        17: escaped(receiver.character_set.value),
+    }
+    return delimiters.segment("MSH", fields)
+
+
+def acknowledge(content: bytes, answer: Acknowledgement, at: datetime) -> bytes:
+    """Return the acknowledgement of a received message, in its own version.
+
+    Args:
+        content: The message, or the beginning of one that could not be read.
+        answer: What became of it.
+        at: The present time.
+    """
+    kind, number, version = (header_field(content, field) for field in (9, 10, 12))
+    trigger = STANDARD.escaped(_part(kind, 2))
+    parties = [STANDARD.escaped(header_field(content, field)) for field in (5, 6, 3, 4)]
+    fields = {
+        1: STANDARD.encoding,
+        **dict(enumerate(parties, start=2)),
+        6: timestamp(at),
+        8: f"ACK^{trigger}^ACK" if trigger else "ACK",
+        9: control_id("acknowledgement", *parties, number),
+        10: STANDARD.escaped(header_field(content, 11)) or "P",
+        11: STANDARD.escaped(version) or "2.5.1",
+    }
+    said = {
+        1: answer.code.value,
+        2: STANDARD.escaped(number),
+        3: STANDARD.escaped(answer.problem[:_LONGEST_COMPLAINT]),
+    }
+    segments = (STANDARD.segment("MSH", fields), STANDARD.segment("MSA", said))
+    # What was echoed was read byte by byte, and goes back as it came.
+    return joined(segments).encode("latin-1", errors="replace")
+
+
+def read_acknowledgement(content: bytes, number: str) -> Acknowledgement | None:
+    """Return what a receiver answered to the message of a number.
+
+    Returns:
+        None when this is the answer to another message, such as one that came too late.
+    """
+    try:
+        answer = read_message(content)
+    except MessageError:
+        problem = "the receiver answered with something that is no acknowledgement"
+        return Acknowledgement(AcknowledgementCode.AE, problem)
+    said = first(answer.segments, "MSA")
+    if said is not None and answer.value(said, 2) != number:
+        return None
+    word = answer.value(said, 1).upper()
+    code = _CODES.get(word, AcknowledgementCode.AE)
+    if code is AcknowledgementCode.AA:
+        return Acknowledgement(code)
+    # The receiver's own words may name the patient; its codes do not.
+    error = first(answer.segments, "ERR")
+    reason = answer.value(error, 3) or answer.value(said, 6)
+    detail = f" (error {reason})" if reason.isdigit() else ""
+    shown = word if word in _CODES else "with no code of table 0008"
+    return Acknowledgement(code, f"the receiver answered {shown}{detail}")
+
+
+def _part(field: str, number: int) -> str:
+    parts = field.split("^")
+    return parts[number - 1] if number <= len(parts) else ""

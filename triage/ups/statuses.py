@@ -1,0 +1,59 @@
+"""The statuses of the UPS service (PS3.4 CC.2) and the general ones beside them (PS3.7 C)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SUCCESS: Final = 0x0000
+UNSUPPORTED_ATTRIBUTES: Final = 0x0001  # warning: done, but for attributes that are not kept
+NO_SUCH_ATTRIBUTE: Final = 0x0105
+INVALID_ATTRIBUTE_VALUE: Final = 0x0106
+PROCESSING_FAILURE: Final = 0x0110
+DUPLICATE_SOP_INSTANCE: Final = 0x0111
+INVALID_ARGUMENT_VALUE: Final = 0x0115
+INVALID_SOP_INSTANCE: Final = 0x0117
+NO_SUCH_SOP_CLASS: Final = 0x0118
+MISSING_ATTRIBUTE: Final = 0x0120
+MISSING_ATTRIBUTE_VALUE: Final = 0x0121
+NO_SUCH_ACTION: Final = 0x0123
+UNRECOGNISED_OPERATION: Final = 0x0211
+RESOURCE_LIMITATION: Final = 0x0213
+
+# Table CC.2.8-2
+OUT_OF_RESOURCES: Final = 0xA700
+UNABLE_TO_PROCESS: Final = 0xC000
+PENDING: Final = 0xFF00
+PENDING_WITH_UNSUPPORTED_KEYS: Final = 0xFF01
+CANCELLED: Final = 0xFE00
+
+# Warnings of Tables CC.2.1-2, CC.2.3-3, CC.2.5-2 and CC.2.6-1
+CREATED_MODIFIED: Final = 0xB300
+LOCK_NOT_GRANTED: Final = 0xB301
+ALREADY_CANCELED: Final = 0xB304
+COERCED: Final = 0xB305
+ALREADY_COMPLETED: Final = 0xB306
+
+# Failures of the same tables
+NO_LONGER_UPDATED: Final = 0xC300
+WRONG_TRANSACTION_UID: Final = 0xC301
+ALREADY_IN_PROGRESS: Final = 0xC302
+ONLY_CREATED_SCHEDULED: Final = 0xC303
+FINAL_STATE_UNMET: Final = 0xC304
+UNKNOWN_WORK_ITEM: Final = 0xC307
+UNKNOWN_RECEIVING_AE: Final = 0xC308
+NOT_CREATED_SCHEDULED: Final = 0xC309
+NOT_IN_PROGRESS: Final = 0xC310
+COMPLETED_ALREADY: Final = 0xC311
+PERFORMER_UNREACHABLE: Final = 0xC312
+PERFORMER_DECLINES: Final = 0xC313
+WRONG_ACTION: Final = 0xC314
+NO_EVENT_REPORTS: Final = 0xC315
+
+_SUCCESSES = frozenset(
+    {SUCCESS, UNSUPPORTED_ATTRIBUTES, CREATED_MODIFIED, LOCK_NOT_GRANTED, COERCED}
+)
+
+
+def was_done(status: int) -> bool:
+    """Whether an operation that was answered with a status has had its effect."""
+    return status in _SUCCESSES

@@ -1,0 +1,72 @@
+"""What was read of the list lately, shared by the pages that ask the same."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+
+from triage.values import ReadingClass
+from triage.web.listing.known import KnownLists
+from triage.web.listing.window import Moment, read_window
+
+if TYPE_CHECKING:
+    from triage.web.listing.asking import ListQuery
+    from triage.web.listing.window import ListWindow
+    from triage.web.site import Site
+
+_SHARED_SECONDS = 1.0  # for so long many readers share one reading of an unchanged list
+_MOST_SHARED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A window of the list, and the places where its patients are."""
+
+    window: ListWindow
+    locations: tuple[str, ...]
+
+    def head(self) -> dict[str, Any]:
+        """Return what a page tells of the list as a whole, fit for JSON."""
+        window = self.window
+        return {
+            "total": window.total,
+            "overdue": window.overdue,
+            "counts": [(one.value, window.counts.get(one, 0)) for one in ReadingClass],
+            "shown": len(window.ranked),
+            "outside": len(window.outside),
+            "more": window.more,
+            "locations": self.locations,
+        }
+
+
+class ListReadings:
+    """Twenty open pages cost one reading of the list per change."""
+
+    def __init__(self, site: Site) -> None:
+        self.known = KnownLists()
+        self._site = site
+        self._lock = asyncio.Lock()
+        self._held: dict[tuple[ListQuery, str], tuple[int, float, Reading]] = {}
+
+    async def read(self, query: ListQuery, reader: str) -> Reading:
+        """Return what a query finds as of the newest change that the feed knows."""
+        key = (query, reader if query.mine else "")
+        async with self._lock:
+            revision = self._site.feed.revision
+            known_revision, until, reading = self._held.pop(key, (-1, 0.0, None))
+            if reading is None or known_revision != revision or time.monotonic() >= until:
+                reading = await run_in_threadpool(_read, self._site, query, reader)
+                until = time.monotonic() + _SHARED_SECONDS
+            self._held[key] = (revision, until, reading)
+            while len(self._held) > _MOST_SHARED:
+                self._held.pop(next(iter(self._held)))
+            return reading
+
+
+def _read(site: Site, query: ListQuery, reader: str) -> Reading:
+    moment = Moment(site.clock(), site.cap_seconds, reader, site.show_patient)
+    return Reading(read_window(site.store, query, moment), site.store.patient_locations())

@@ -1,0 +1,138 @@
+"""The operators' page: what runs, what waits, what went wrong, and the brake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from triage.conclude import place_standing
+from triage.log import get_logger
+from triage.values import DeliveryState, UserRole
+from triage.web.access import form_of, require
+from triage.web.render import render, whole_page
+from triage.web.site import site_of
+from triage.web.strings import say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from starlette.requests import Request
+
+    from triage.settings import Destination, Peer
+    from triage.store import FailingDelivery, GateCounts, QueueCounts, SetAsideImage
+    from triage.web.site import PageFacts, Site
+
+_GATE_FILMS = 1000
+_MOST_TROUBLES = 20
+_LONGEST_REASON = 200
+
+_log = get_logger("web")
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationView:
+    """Where reports go, and how that goes."""
+
+    destination: Destination
+    counts: Mapping[DeliveryState, int]
+    last_stored: datetime | None
+
+    @property
+    def trouble(self) -> bool:
+        """Whether somebody should look."""
+        return self.counts[DeliveryState.DEAD] > 0
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorView:
+    """All that the operators' page shows."""
+
+    silent: tuple[str, ...]
+    queues: QueueCounts
+    destinations: tuple[DestinationView, ...]
+    peers: tuple[Peer, ...]
+    gates: GateCounts
+    set_aside: tuple[SetAsideImage, ...]
+    failing: tuple[FailingDelivery, ...]
+
+
+async def operator(request: Request) -> Response:
+    """The operators' page."""
+    require(request, UserRole.OPERATOR)
+    return HTMLResponse(await run_in_threadpool(_page, request))
+
+
+async def operator_fragment(request: Request) -> Response:
+    """The part of the operators' page that changes: all of it."""
+    require(request, UserRole.OPERATOR)
+    page = await run_in_threadpool(site_of(request).page_facts, request)
+    return HTMLResponse(await run_in_threadpool(_html, request, page))
+
+
+async def brake(request: Request) -> Response:
+    """Pause all effect, or let it go on; only with a reason, and confirmed."""
+    name = require(request, UserRole.OPERATOR).name
+    form = form_of(request)
+    reason = " ".join(form.get("reason", "").split())[:_LONGEST_REASON]
+    wanted = form.get("effect", "")
+    if wanted not in ("pause", "resume"):
+        raise HTTPException(400, say("error.question"))
+    if not reason:
+        raise HTTPException(400, say("refused.no-reason"))
+    moved = await run_in_threadpool(_brake, site_of(request), wanted, f"{reason} ({name})")
+    _log.warning(f"effect: {wanted}", action=f"brake_{wanted}", user=name, count=moved)
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({"said": say(f"done.{wanted}", count=moved)})
+    return RedirectResponse("/operator", 303)
+
+
+def _brake(site: Site, wanted: str, reason: str) -> int:
+    if wanted == "pause":
+        return site.store.pause(reason)
+    return site.store.resume(lambda stands: place_standing(site.settings, stands))
+
+
+def _page(request: Request) -> str:
+    page = site_of(request).page_facts(request)
+    return whole_page(
+        request,
+        "study.html",
+        page=page,
+        here="operator",
+        title=say("page.operator"),
+        fragment=_html(request, page),
+        fragment_url="/operator/fragment",
+    )
+
+
+def _html(request: Request, page: PageFacts) -> str:
+    site = site_of(request)
+    view = operator_view(site)
+    return render(request, "_operator.html", page=page, view=view, algorithm=site.algorithm)
+
+
+def operator_view(site: Site) -> OperatorView:
+    """Read what the operators' page shows."""
+    queues = site.store.counts()
+    stored = site.store.last_stored()
+    return OperatorView(
+        silent=tuple(site.silent_roles()),
+        queues=queues,
+        destinations=tuple(
+            DestinationView(one, _counts(queues, one.name), stored.get(one.name))
+            for one in site.settings.destinations
+        ),
+        peers=site.settings.peers,
+        gates=site.store.gate_counts(_GATE_FILMS),
+        set_aside=site.store.set_aside_images(_MOST_TROUBLES),
+        failing=site.store.failing_deliveries(_MOST_TROUBLES),
+    )
+
+
+def _counts(queues: QueueCounts, destination: str) -> dict[DeliveryState, int]:
+    return {state: queues.deliveries.get((destination, state), 0) for state in DeliveryState}
