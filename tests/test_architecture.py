@@ -49,6 +49,7 @@ LEVELS = {
         "triage.modes",
         "triage.ups.dimse",
         "triage.ups.events",
+        "triage.ups.selection",
         "triage.ups.service",
     },
     "loops": {

@@ -33,7 +33,7 @@ from triage.demo.morning import Item, send
 from triage.demo.stage import demonstration_settings, running_daemon
 from triage.loopback import LoopbackPacs
 from triage.presence import last_signs
-from triage.roles import ROLES
+from triage.roles import roles_of
 from triage.store import Store
 from triage.values import StudyState
 
@@ -144,7 +144,7 @@ def report_processes(daemon: Daemon) -> None:
     images, busy = worker_batches(daemon)
     console.print(f"worker: {images / busy:.1f} images/s while it works ({images} in {busy:.1f} s)")
     table = Table("process", "peak resident MB")
-    for sign in last_signs(daemon.settings.state_folder, ROLES):
+    for sign in last_signs(daemon.settings.state_folder, roles_of(daemon.settings)):
         table.add_row(sign.role, f"{peak_megabytes(sign.pid):.0f}")
     table.add_row("supervisor", f"{peak_megabytes(daemon.process.pid):.0f}")
     console.print(table)

@@ -8,7 +8,7 @@ from tests.bench.memory import peak_megabytes
 from tests.end_to_end.sending import send_as_it_is
 from tests.waiting import until
 from triage.presence import last_signs
-from triage.roles import ROLES
+from triage.roles import roles_of
 from triage.store import Store
 from triage.values import ImageState, ReadingClass, StudyState
 
@@ -19,7 +19,10 @@ REFUSED = {0xA700, 0xA900, 0xC000}
 
 def test_every_file_of_the_corpus_is_answered_and_nothing_dies_of_it(start, test_data):
     daemon = start()
-    pids = {sign.role: sign.pid for sign in last_signs(daemon.settings.state_folder, ROLES)}
+    pids = {
+        sign.role: sign.pid
+        for sign in last_signs(daemon.settings.state_folder, roles_of(daemon.settings))
+    }
     files = sorted(path for path in (test_data / "dicom").rglob("*") if path.is_file())
     assert len(files) > 50
     answers = {path.name: send_as_it_is(daemon, path) for path in files}
@@ -38,7 +41,10 @@ def test_every_file_of_the_corpus_is_answered_and_nothing_dies_of_it(start, test
         # None of these files is a cervical film that the phantom's bundle is certified for.
         classes = {entry.reading_class for entry in store.worklist_entries()}
         assert ReadingClass.LIKELY_NORMAL not in classes
-    assert pids == {sign.role: sign.pid for sign in last_signs(daemon.settings.state_folder, ROLES)}
+    assert pids == {
+        sign.role: sign.pid
+        for sign in last_signs(daemon.settings.state_folder, roles_of(daemon.settings))
+    }
     for role, pid in pids.items():
         assert peak_megabytes(pid) < LARGEST_MEMORY_MEGABYTES, role
     refusals = [name for name, status in answers.items() if status]

@@ -69,6 +69,7 @@ class Caller:
     """A connection to the server, as an interface engine holds it."""
 
     connection: socket.socket
+    held: bytes = b""
 
     def send(self, content: bytes) -> None:
         """Send a message in its frame."""
@@ -76,13 +77,13 @@ class Caller:
 
     def hear(self) -> bytes:
         """Return the next answer; nothing when the server has ended the connection."""
-        held = b""
-        while not held.endswith(END):
+        while END not in self.held:
             received = self.connection.recv(65_536)
             if not received:
                 return b""
-            held += received
-        return held.removeprefix(BEGIN).removesuffix(END)
+            self.held += received
+        answer, _, self.held = self.held.partition(END)
+        return answer.removeprefix(BEGIN)
 
     def ask(self, content: bytes) -> bytes:
         """Send a message and return its answer."""

@@ -5,25 +5,46 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
-from tests.factories import make_analysis, make_facts, record
+from tests.factories import DIGEST, make_analysis, make_facts, record
 from tests.hl7 import ris
 from tests.hl7.ris import Ris, field
 from tests.hl7.samples import STUDY
 from tests.peers import LOOPBACK, free_port
+from triage.codes import CODES
 from triage.delivery import courier, hl7_lane
 from triage.errors import DeliveryError
 from triage.hl7.values import MessageKind
 from triage.settings import CharacterSet, Hl7Receiver
 from triage.store import Placement
-from triage.values import Decision, DeliveryState, Mode, Outcome, ReadingClass
-from triage.vision.bundle import Bundle, default_bundle_folder
+from triage.uids import device_uid
+from triage.values import (
+    BundleIdentity,
+    Decision,
+    DeliveryState,
+    FindingDefinition,
+    Mode,
+    OperatingPoint,
+    Outcome,
+    ReadingClass,
+)
 
 PENDING, SENDING = DeliveryState.PENDING, DeliveryState.SENDING
 DONE, DEAD = DeliveryState.STORED, DeliveryState.DEAD
-DIGEST = Bundle.load(default_bundle_folder()).identity.digest
+BUNDLE = SimpleNamespace(
+    identity=BundleIdentity("net", "maker", "1", DIGEST, device_uid(DIGEST), "A test."),
+    findings=(FindingDefinition("spondylosis", "Spondylosis", CODES.spondylosis),),
+    operating_points=(OperatingPoint("spondylosis", 0.0, -3.0, 0.5, 0.05),),
+)
+
+
+@pytest.fixture(autouse=True)
+def bundle(monkeypatch):
+    """Let the bundle of the site be one that no test has to load."""
+    monkeypatch.setattr(hl7_lane, "Bundle", SimpleNamespace(load=lambda _folder: BUNDLE))
 
 
 @pytest.fixture
@@ -218,10 +239,10 @@ def test_a_courier_that_died_after_sending_is_followed_by_the_same_message(
     with Ris() as peer:
         told = opened(peer.port)
         decide()
-        monkeypatch.setattr(type(store), "result_acknowledged", die)
-        with pytest.raises(KeyboardInterrupt):
-            told.deliver_due()
-        monkeypatch.undo()
+        with monkeypatch.context() as dying:
+            dying.setattr(type(store), "result_acknowledged", die)
+            with pytest.raises(KeyboardInterrupt):
+                told.deliver_due()
         assert states(store) == [SENDING]
         assert store.reap_results(lambda _owner: True) == 1
         opened(peer.port)

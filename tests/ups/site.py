@@ -22,7 +22,7 @@ from pynetdicom.sop_class import (
 )
 
 from tests.factories import make_facts, record
-from tests.peers import LOOPBACK, Peer, end, free_port, wait_for_port
+from tests.peers import LOOPBACK, Peer, end, free_port
 from tests.ups.steps import data
 from tests.waiting import until
 from triage import settings as configuration
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from triage.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
+START_SECONDS = 180.0
 PULL, PUSH, WATCH = (
     UnifiedProcedureStepPull,
     UnifiedProcedureStepPush,
@@ -73,10 +74,7 @@ class Site:
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
         self.roles[role] = process
-        if role == "listener":
-            wait_for_port(process, self.port, log)
-        else:
-            until(lambda: b"role_ready" in log.read_bytes(), f"the {role} is ready", WAIT_SECONDS)
+        until(lambda: b"role_ready" in log.read_bytes(), f"the {role} is ready", START_SECONDS)
 
     def kill(self, role: str) -> None:
         """Kill a role as a crash would."""

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydicom.config import IGNORE
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 
 def data(**values: Any) -> Dataset:
-    """Return a data set of some values; data sets and lists of them become sequences."""
+    """Return a data set of some values; data sets and lists of them become sequences.
+
+    Values are taken as they are: the keys of a query may hold what no attribute could.
+    """
     found = Dataset()
     for keyword, value in values.items():
-        if isinstance(value, Dataset):
-            value = [value]  # noqa: PLW2901 - a sequence of one
-        setattr(found, keyword, Sequence(value) if isinstance(value, list) else value)
+        tag = tag_for_keyword(keyword)
+        assert tag is not None, keyword
+        items = [value] if isinstance(value, Dataset) else value
+        content = Sequence(items) if isinstance(items, list) else items
+        found.add(DataElement(tag, dictionary_VR(tag), content, validation_mode=IGNORE))
     return found
 
 

@@ -352,6 +352,7 @@ QUERIES = st.fixed_dictionaries(
 @settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
 def test_a_search_finds_what_matching_every_item_finds(crowd, keys):
     """What the database narrows never hides an item that the standard's matching would find."""
     query = data(**{"SOPInstanceUID": "", **keys})

@@ -70,13 +70,18 @@ def log_in(morning):
     return open_session
 
 
+_REFUSALS = (401, 403, 409)
+
+
 def complaint_of(said) -> list[str]:
     """Return what a page complains about in its console.
 
-    It is no fault that a server which a test has stopped does not answer, nor that an image
-    which a test has recorded without a file has no larger view.
+    It is no fault that a server which a test has stopped does not answer, that what a test asks
+    for is refused, nor that an image which a test has recorded without a file has no larger view.
     """
-    expected = "ERR_CONNECTION_REFUSED" in said.text or "/films/" in said.location.get("url", "")
+    refused = any(f"status of {status}" in said.text for status in _REFUSALS)
+    gone = any(error in said.text for error in ("ERR_CONNECTION_REFUSED", "net::ERR_FAILED"))
+    expected = refused or gone or "/films/" in said.location.get("url", "")
     return [said.text] if said.type == "error" and not expected else []
 
 

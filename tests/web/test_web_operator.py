@@ -25,7 +25,8 @@ def test_the_page_tells_queues_gates_models_and_what_went_wrong(
     morning.analyse(0.0, passed=False, reason="the image is blurred")
     morning.receive(state=ImageState.QUEUED)
     (image,) = morning.store.claim_images("worker", 1, 60)
-    morning.store.set_aside(image.instance_id, "worker", "the pixel data cannot be decoded")
+    undecodable = "the pixel data cannot be decoded"
+    morning.store.fail_image(image.instance_id, "worker", undecodable, maximum_attempts=1)
     (delivery,) = morning.store.claim_deliveries("courier", "pacs", 5, 60)
     refused = "the destination refused the report"
     morning.store.delivery_failed(delivery.delivery_id, "courier", refused, next_attempt_at=None)

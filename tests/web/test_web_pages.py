@@ -174,7 +174,7 @@ def test_every_answer_is_guarded(serve, method, path, status):
     assert answer.status_code == status
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     kept = "no-cache" if path.startswith("/static/list") else "no-"
     assert answer.headers["cache-control"].startswith(kept)
     assert "server" not in answer.headers

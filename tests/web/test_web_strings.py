@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 import triage.web
-from triage.values import DeliveryState, ImageState, Mode, ReadingClass, StepState, StudyState
+from triage.values import (
+    DeliveryState,
+    ImageState,
+    Mode,
+    ReadingClass,
+    ReceiverState,
+    StepState,
+    StudyState,
+)
 from triage.web.listing.asking import Sort
 from triage.web.strings import STRINGS, say, strings_for_scripts
 
@@ -35,6 +43,7 @@ BUILT = {
         "resume.what",
         "resume.confirm",
     ),
+    "receiver-state.": [one.value for one in ReceiverState],
     "row.": ("agree", "disagree"),
     "script.done.": ("agree", "disagree", "undo", "claim", "release", "priority"),
     "state.": [one.value for one in StudyState],

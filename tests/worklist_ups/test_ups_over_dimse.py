@@ -22,6 +22,7 @@ from pynetdicom.sop_class import (
     UnifiedProcedureStepWatch,
 )
 
+from tests.peers import program
 from triage.errors import TransientError
 from triage.intake import listener
 from triage.settings import default_settings
@@ -218,7 +219,7 @@ def test_a_query_that_cannot_be_understood_is_refused(associate, identifier):
 def test_a_store_that_fails_is_told_and_the_association_goes_on(associate, monkeypatch):
     association = associate(UnifiedProcedureStepPull)
 
-    def fail(*_arguments):
+    def fail(*_arguments, **_options):
         raise TransientError("the database is busy")
 
     with monkeypatch.context() as patched:
@@ -228,7 +229,7 @@ def test_a_store_that_fails_is_told_and_the_association_goes_on(associate, monke
 
 
 def test_the_findscu_of_pynetdicom_lists_the_work_items(port, tmp_path):
-    """DCMTK's findscu knows no UPS contexts; this is the findscu that does."""
+    """The one findscu that knows UPS contexts."""
     command = [sys.executable, "-m", "pynetdicom", "findscu", "127.0.0.1", str(port), "-U", "-w"]
     keys = ["-k", "PatientID=", "-k", "ScheduledProcedureStepPriority="]
     subprocess.run(
@@ -240,3 +241,19 @@ def test_the_findscu_of_pynetdicom_lists_the_work_items(port, tmp_path):
     )
     found = [dcmread(path) for path in sorted(tmp_path.glob("rsp*.dcm"))]
     assert [item.PatientID for item in found] == ["P3", "P1", "P2"]
+
+
+def test_the_findscu_of_dcmtk_offers_no_ups_context_and_does_no_harm(port, associate):
+    """Its information models are worklist, patient root, study root: none of them is UPS."""
+    command = [program("findscu"), "127.0.0.1", str(port)]
+    for model in ("-W", "-P", "-S"):
+        done = subprocess.run(
+            [*command, model, "-aec", "TRIAGE", "-k", "PatientID"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode != 0
+        assert "No Acceptable Presentation Contexts" in done.stdout + done.stderr
+    assert len(find(associate(UnifiedProcedureStepPull))) == 4

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from triage.settings import Destination, Peer
-    from triage.store import FailingDelivery, GateCounts, QueueCounts, SetAsideImage
+    from triage.store import (
+        FailingDelivery,
+        GateCounts,
+        QueueCounts,
+        ReceiverChangeRecord,
+        ReceiverRow,
+        SetAsideImage,
+    )
     from triage.web.site import PageFacts, Site
 
 _GATE_FILMS = 1000
@@ -56,6 +63,8 @@ class OperatorView:
     queues: QueueCounts
     destinations: tuple[DestinationView, ...]
     peers: tuple[Peer, ...]
+    receivers: tuple[ReceiverRow, ...]
+    alarms: tuple[ReceiverChangeRecord, ...]
     gates: GateCounts
     set_aside: tuple[SetAsideImage, ...]
     failing: tuple[FailingDelivery, ...]
@@ -85,7 +94,7 @@ async def brake(request: Request) -> Response:
     if not reason:
         raise HTTPException(400, say("refused.no-reason"))
     moved = await run_in_threadpool(_brake, site_of(request), wanted, f"{reason} ({name})")
-    _log.warning(f"effect: {wanted}", action=f"brake_{wanted}", user=name, count=moved)
+    _log.warning("brake from the page", action=f"brake_{wanted}", user=name, count=moved)
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"said": say(f"done.{wanted}", count=moved)})
     return RedirectResponse("/operator", 303)
@@ -128,6 +137,8 @@ def operator_view(site: Site) -> OperatorView:
             for one in site.settings.destinations
         ),
         peers=site.settings.peers,
+        receivers=site.store.receiver_rows(),
+        alarms=site.store.receiver_alarms(_MOST_TROUBLES),
         gates=site.store.gate_counts(_GATE_FILMS),
         set_aside=site.store.set_aside_images(_MOST_TROUBLES),
         failing=site.store.failing_deliveries(_MOST_TROUBLES),

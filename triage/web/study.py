@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         FilmView,
         InstanceRecord,
         PriorityChange,
+        ReceiverChangeRecord,
         StepStateChange,
         StudyRecord,
     )
@@ -114,6 +115,7 @@ def study_view(
     algorithm: Algorithm | None,
     feedback: Sequence[FeedbackRecord] = (),
     drawn: Mapping[tuple[str, int], FilmView] = _NOTHING_DRAWN,
+    received: Sequence[ReceiverChangeRecord] = (),
 ) -> StudyView:
     """Lay out a study's record; the history runs from the newest event to the oldest.
 
@@ -122,6 +124,7 @@ def study_view(
         algorithm: The bundle in use, None when it cannot be read.
         feedback: What readers have said of its results.
         drawn: What can be drawn over its films, by SOP Instance UID and version.
+        received: What became of its priorities at every receiver.
     """
     films = [
         _film(number, found, algorithm, drawn.get((found.sop_instance_uid, found.version)))
@@ -132,7 +135,7 @@ def study_view(
         films=tuple(film for film in films if film.instance.state is not ImageState.HEADER_ONLY),
         others=tuple(film for film in films if film.instance.state is ImageState.HEADER_ONLY),
         deliveries=tuple(_delivery(found) for found in record.deliveries),
-        history=_history(record, feedback),
+        history=_history(record, feedback, received),
         decision=record.decisions[-1] if record.decisions else None,
     )
 
@@ -203,9 +206,13 @@ def _delivery(delivery: DeliveryRecord) -> DeliveryView:
     )
 
 
-def _history(record: StudyRecord, feedback: Sequence[FeedbackRecord]) -> tuple[Event, ...]:
+def _history(
+    record: StudyRecord,
+    feedback: Sequence[FeedbackRecord],
+    received: Sequence[ReceiverChangeRecord],
+) -> tuple[Event, ...]:
     """Return what happened, newest first; of one moment, what followed comes before its cause."""
-    events = [*_events(record), *map(_said, feedback)]
+    events = [*_events(record), *map(_said, feedback), *map(_received, received)]
     return tuple(sorted(events, key=lambda event: event.at)[::-1])
 
 
@@ -237,6 +244,23 @@ def _moved(change: PriorityChange) -> Event:
 def _stepped(change: StepStateChange) -> Event:
     what = say(f"step.{change.state_after.name.lower()}", by=change.by)
     return Event(change.changed_at, what, change.reason)
+
+
+def _received(change: ReceiverChangeRecord) -> Event:
+    at = change.confirmed_at or change.acknowledged_at or change.made_at
+    what = say(f"receiver-state.{change.state.value}")
+    answer = change.problem or change.acknowledgement or change.reason
+    return Event(
+        at,
+        say("event.receiver", what=what, receiver=change.receiver),
+        say(
+            "event.receiver.detail",
+            before=change.before or "–",  # noqa: RUF001 - a dash for nothing
+            after=change.after or "–",  # noqa: RUF001 - likewise
+            answer=answer,
+        ),
+        trouble=change.state.alarming,
+    )
 
 
 def _said(record: FeedbackRecord) -> Event:

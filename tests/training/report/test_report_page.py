@@ -246,7 +246,10 @@ def test_ticks_are_round_numbers_inside_the_axis(low, high, expected) -> None:
     assert ticks(low, high) == expected
 
 
-def test_spines_of_a_data_set_stand_beside_the_phantoms(tmp_path: Path) -> None:
+def test_spines_of_a_data_set_stand_beside_the_phantoms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.report.outlines._CASES", 200)  # to be quick
     films = tmp_path / "films"
     assert main(["phantom", "--out", str(films), "--count", "24", "--seed", "8"]) == 0
 

@@ -55,7 +55,9 @@ class Visitor(httpx.Client):
     def csrf(self, path="/login"):
         """Return the token that a page's form carries."""
         page = self.get(path, headers={"accept": "text/html"}).text
-        return re.search(r'name="csrf[-_]token" (?:value|content)="([0-9a-f]*)"', page)[1]
+        found = re.search(r'name="csrf[-_]token" (?:value|content)="([0-9a-f]*)"', page)
+        assert found, page
+        return found[1]
 
     def log_in(self, name="anna", password=PASSWORD, **fields):
         """Fill the log-in form in and send it."""

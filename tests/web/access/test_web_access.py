@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import ssl
 from datetime import timedelta
 from ipaddress import ip_network
@@ -15,6 +16,7 @@ from tests.web.access.conftest import PASSWORD
 from triage.errors import SettingsError
 from triage.settings import WebSettings
 from triage.values import Outcome, UserRole
+from triage.web import app
 from triage.web.tls import page_context
 
 HTML = {"accept": "text/html"}
@@ -33,6 +35,36 @@ def test_until_a_user_exists_this_machine_may_look_and_nothing_else(morning, ser
     assert page.status_code == 200
     assert "Only to look at." in page.text
     assert "triage user add" in page.text
+
+
+def changing_addresses():
+    """Return method and address of everything that changes something."""
+    routes = [route for route in app._ROUTES if getattr(route, "methods", None)]
+    return [
+        (method, re.sub(r"\{[^}]*\}", "1.2.3", route.path))
+        for route in routes
+        for method in sorted(route.methods - {"GET", "HEAD"})
+        if route.path not in ("/login", "/logout")
+    ]
+
+
+def test_every_address_that_changes_something_asks_who_and_from_where(serve, visit, add_user):
+    running = serve()
+    addresses = changing_addresses()
+    assert len(addresses) > 10
+    before = visit(running)
+    asked = {address: before.request(*address).status_code for address in addresses}
+    assert set(asked.values()) == {403}, asked  # nobody can change anything yet
+    add_user()
+    asked = {address: visit(running).request(*address).status_code for address in addresses}
+    assert set(asked.values()) == {401}, asked
+    anna = visit(running)
+    anna.log_in()
+    asked = {address: anna.request(*address).status_code for address in addresses}
+    assert set(asked.values()) == {403}, asked  # without the token of a form
+    anna.headers |= {"x-csrf-token": anna.csrf("/"), "origin": "http://evil.example"}
+    asked = {address: anna.request(*address).status_code for address in addresses}
+    assert set(asked.values()) == {403}, asked
 
 
 def test_on_any_other_address_a_log_in_is_needed_from_the_start(morning, serve, visit):

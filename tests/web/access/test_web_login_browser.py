@@ -54,6 +54,7 @@ def open_page(browser):
 
 def log_in(page, name="anna", password=PASSWORD):
     """Fill the form in with the keyboard, as it stands focused."""
+    page.wait_for_selector("input:focus")
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(password)
@@ -84,7 +85,7 @@ def test_a_page_of_a_log_in_that_has_ended_shows_no_patient_any_more(
     running = serve()
     page = open_page(running.url)
     log_in(page)
-    expect(page.get_by_text("Quixworth")).to_be_visible()
+    expect(page.get_by_role("link", name="Quixworth")).to_be_visible()
     morning.store.set_user_disabled("anna", disabled=True)
     morning.receive()
     page.wait_for_url(re.compile("/login"))
@@ -96,7 +97,7 @@ def test_logging_out_leaves_nothing_behind_the_back_button(morning, serve, open_
     morning.study_with(Outcome.ABNORMAL, patient_name="Quixworth^Zebulon")
     page = open_page(serve().url)
     log_in(page)
-    expect(page.get_by_text("Quixworth")).to_be_visible()
+    expect(page.get_by_role("link", name="Quixworth")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url(re.compile("/login"))
     page.go_back()
@@ -114,7 +115,7 @@ def test_a_script_on_the_page_can_say_what_the_reader_thinks(morning, serve, ope
     status = page.evaluate(
         """async (uid) => (await fetch(`/studies/${uid}/disagree`, {
              method: "POST", body: new URLSearchParams({decision: 1}),
-             headers: {"X-CSRF-Token": document.querySelector("[name=csrf-token]").content},
+             headers: {"X-CSRF-Token": document.querySelector("[name=csrf_token]").value},
            })).status""",
         uid,
     )

@@ -117,6 +117,7 @@ class UpsClient:
         self.url = f"{url}/dicomweb"
         self.token = token
         http.headers["Authorization"] = f"Bearer {token}"
+        http.timeout = 60  # a long list on a machine that is busy
 
     def get(self, path="/workitems", **options) -> httpx.Response:
         return self.http.get(self.url + path, **options)

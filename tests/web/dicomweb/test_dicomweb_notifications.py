@@ -219,7 +219,7 @@ def test_nobody_listens_in_the_place_of_a_dimse_peer(ups_of_peer):
         pass
     assert refused.value.response.status_code == 403
     uid = ups_of_peer.create()
-    ups_of_peer.subscribe(uid, "PACS1").raise_for_status()
+    assert "Content-Location" not in ups_of_peer.subscribe(uid, "PACS1").raise_for_status().headers
     with ups_of_peer.listen("READER7") as websocket:
         ups_of_peer.subscribe(uid, "READER7").raise_for_status()
         assert states(websocket, 1) == [(uid, "SCHEDULED")]

@@ -89,16 +89,17 @@ class NotificationChannel:
         self._acknowledged: list[int] = []
         self._messages = 0
         self._replaced = asyncio.Event()
+        self._over = False
 
     async def run(self) -> None:
         """Send until the subscriber leaves, stops reading, is replaced, or we are to stop."""
         tasks = {
-            asyncio.create_task(work)
-            for work in (self._listen(), self._send(), self._watch(), self._replaced.wait())
+            asyncio.create_task(work) for work in (self._listen(), self._send(), self._watch())
         }
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._over = True
             for task in tasks:
                 task.cancel()
             for result in await asyncio.gather(*tasks, return_exceptions=True):
@@ -125,14 +126,16 @@ class NotificationChannel:
                 self._acknowledged.append(answered)
 
     async def _watch(self) -> None:
-        """Return when the subscriber may no longer listen."""
+        """Return when the subscriber is replaced, or may no longer listen."""
         while await self._is_welcome():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._replaced.wait(), _WELCOME_SECONDS)
+                return
 
     async def _send(self) -> None:
         """Send what waits in the outbox until we are to stop, or the subscriber takes no more."""
-        while not self._feed.closed:
+        # Asked, too: before Python 3.12 a wait that ends just then swallows a cancellation.
+        while not (self._over or self._feed.closed):
             revision = self._feed.revision
             try:
                 await self._forget_confirmed()

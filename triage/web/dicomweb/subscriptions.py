@@ -43,13 +43,14 @@ async def subscribe(request: Request) -> Response:
     requester(request)
     uid, title = work_item_uid(request), ae_title(request)
     keys = _matching_keys(request) if uid == FILTERED_SUBSCRIPTION else None
+    channel = channel_of(request, title)
     asked = partial(
         steps_of(request).subscribe,
         uid,
         title,
         deletion_lock=_deletion_lock(request),
         matching_keys=keys,
-        channel=channel_of(request, title),
+        channel=channel,
     )
     try:
         done = await run_in_threadpool(asked)
@@ -58,7 +59,8 @@ async def subscribe(request: Request) -> Response:
     except PermanentError as error:
         raise RequestError(f"the filter cannot be used: {error}") from error
     found = answer_of(Transaction.SUBSCRIBE, done.status)
-    headers = {"Content-Location": notifications_address(request, title)}
+    fetches = channel is Channel.WEBSOCKET
+    headers = {"Content-Location": notifications_address(request, title)} if fetches else None
     return answer(request, found, done.status, headers=headers, comment=done.comment)
 
 

@@ -45,7 +45,11 @@ function keptPictures(fresh) {
 }
 
 function follow(relation) {
-  return () => live.querySelector(`a[rel~="${relation}"]`)?.click() ?? location.assign("/");
+  return () => {
+    const link = live.querySelector(`a[rel~="${relation}"]`);
+    if (link) link.click();
+    else location.assign("/");
+  };
 }
 
 function turn(relation) {

@@ -1,8 +1,9 @@
 // The larger view: film, heat map, landmarks, findings, other studies of the line in hand, or of
 // the line under the pointer.
-import { catchForms, send } from "./acting.js";
+import { catchForms, send, tell } from "./acting.js";
 import { keepLayers } from "./layers.js";
 import { inHand, studies, uidOf } from "./rows.js";
+import { say } from "./say.js";
 import { refresh } from "./stream.js";
 
 const SETTLE_MS = 120; // whoever runs through the list does not want each film
@@ -35,17 +36,29 @@ export function toggleViewer() {
 
 // The list has changed: so may have what is shown of it.
 export function renewViewer(altered) {
-  if (!shown || !document.getElementById(`w-${shown}`) || altered.has(`w-${shown}`)) load(target(), true);
+  if (!wanted || !document.getElementById(`w-${wanted}`) || altered.has(`w-${wanted}`)) load(target(), true);
 }
 
 // The verb goes to the line in hand, as it is shown: what a reader has not seen nobody agrees with.
 export async function act(verbs) {
   const row = inHand();
   if (!row) return false;
-  await load(uidOf(row));
+  await settled(uidOf(row));
+  const there = shown === uidOf(row);
   const form = verbs.map((verb) => viewer.querySelector(`form[data-verb="${verb}"]`)).find(Boolean);
-  if (form && shown === uidOf(row) && (await send(form))) refresh();
+  if (!there) tell(say("failed"), true);
+  else if (!form) tell(say("not-now"), true);
+  else if (await send(form)) refresh();
   return true;
+}
+
+// A view that is asked for anew while it is on its way is waited for.
+async function settled(uid) {
+  let awaited = null;
+  do {
+    awaited = load(uid);
+    await awaited;
+  } while (awaited !== loading && wanted === uid);
 }
 
 function target() {
