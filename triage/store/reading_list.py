@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 # Up to so many matches of an index are sorted in memory; of more, the order itself is walked.
 _FEW = 2_000
 _PAGE = 500
-# Up to so many positions are counted one by one: each takes some ten statements.
-_COUNTED = 20
+# Up to so many positions are counted from each line to the next, by one statement each.
+_COUNTED = 200
 _NO_LIMIT = 2**31 - 1
 
 
