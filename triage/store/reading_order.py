@@ -221,9 +221,7 @@ def count_from(
     )
 
 
-def _counting(
-    effective: ReadingClass, first: Position | None, last: Position
-) -> Select[int]:
+def _counting(effective: ReadingClass, first: Position | None, last: Position) -> Select[int]:
     """Return the statement that counts what one class has between two places."""
     begins = first is not None and effective is first.effective_class
     if effective is last.effective_class:
