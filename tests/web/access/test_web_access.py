@@ -62,7 +62,7 @@ def test_every_address_that_changes_something_asks_who_and_from_where(serve, vis
     anna.log_in()
     asked = {address: anna.request(*address).status_code for address in addresses}
     assert set(asked.values()) == {403}, asked  # without the token of a form
-    anna.headers |= {"x-csrf-token": anna.csrf("/"), "origin": "http://evil.example"}
+    anna.headers.update({"x-csrf-token": anna.csrf("/"), "origin": "http://evil.example"})
     asked = {address: anna.request(*address).status_code for address in addresses}
     assert set(asked.values()) == {403}, asked
 
