@@ -1,8 +1,9 @@
 """Where the networks look: which parts of a film would change a finding's score most.
 
 The gradient of the members' mean logit over the film, averaged over small squares (Simonyan et
-al., arXiv:1312.6034): one pass forward and one back for each member, some tens of milliseconds
-on a CPU. It is there to be looked at, never to decide: nothing else depends on it.
+al., arXiv:1312.6034): one pass forward and one back for each member, about a tenth of a
+second for two members on two cores. It is there to be looked at, never to decide: nothing else
+depends on it.
 """
 
 from __future__ import annotations
