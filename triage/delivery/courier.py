@@ -21,7 +21,7 @@ from triage.delivery.hl7_lane import ResultLane
 from triage.delivery.storage import Transfer, send
 from triage.hl7.values import MessageKind
 from triage.log import get_logger
-from triage.owners import owner_name
+from triage.owners import is_predecessor, owner_name
 from triage.store import Store
 from triage.ups.events import event_lanes
 
@@ -64,6 +64,7 @@ def run(
         ready: Called once when every lane runs.
     """
     with Store.open(settings.state_folder) as store:
+        _take_back(store)
         lanes = [
             *(Lane(settings, place, store, stop) for place in settings.destinations),
             *event_lanes(settings, store, stop),
@@ -84,6 +85,14 @@ def run(
         for thread in threads:
             thread.join()
     log.info("courier stopped", action="courier_stopped")
+
+
+def _take_back(store: Store) -> None:
+    """Free what a courier that was killed still holds: nobody has to wait for its leases."""
+    deliveries = store.reap_deliveries(is_predecessor) + store.reap_results(is_predecessor)
+    events = store.reap_events(is_predecessor)
+    if deliveries or events:
+        log.warning("leases taken back", action="reaped", deliveries=deliveries, count=events)
 
 
 class Lane:

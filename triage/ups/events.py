@@ -211,9 +211,15 @@ class EventLane:
             status = _exchange(association, waiting[0], number)
             if status is None:
                 raise self._line.broken()
-            self._record(waiting.pop(0), status)
+            event = waiting.pop(0)
+            if not self._record(event, status):
+                # What comes after it in the life of this item waits until it is told.
+                later = [one for one in waiting if one.work_item_uid == event.work_item_uid]
+                self._hand_back(later)
+                waiting[:] = [one for one in waiting if one not in later]
 
-    def _record(self, event: ClaimedEvent, status: int) -> None:
+    def _record(self, event: ClaimedEvent, status: int) -> bool:
+        """Record an answer; return False when the event is to be told once more."""
         if status == 0 or status in _WARNINGS:
             self._store.event_delivered(event.event_id, self._owner)
             log.info(
@@ -224,7 +230,7 @@ class EventLane:
                 kind=_name(event),
                 attempts=event.attempts,
             )
-            return
+            return True
         again = next_attempt(
             event.attempts,
             Answer.BUSY if status in _BUSY else Answer.REFUSED,
@@ -244,6 +250,7 @@ class EventLane:
             status=status,
             next_attempt_at=again,
         )
+        return again is None
 
     def _rest(self, waiting: list[ClaimedEvent], error: PeerError) -> None:
         """Let what could not be sent wait; a peer that is away costs no event a try."""
