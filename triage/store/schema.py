@@ -168,7 +168,8 @@ work_items = Table(
     "work_items",
     metadata,
     Column("work_item_uid", String(64), primary_key=True),
-    # NULL for an item that another system pushed: it has no study of ours.
+    # NULL for an item that is not the step to read a study of ours: another system pushed it, or
+    # it was cancelled unread and another step has taken its place.
     Column("study_instance_uid", String(64), ForeignKey("studies.study_instance_uid"), unique=True),
     Column("arrived_at", UtcTime, nullable=False),
     Column("reading_class", ClassNumber, nullable=False),

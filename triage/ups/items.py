@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from triage.ups.attributes import PERFORMED, merged
+from triage.ups.attributes import PERFORMED, PROGRESS, merged
 from triage.values import Priority, ReadingClass
 from triage.worklist.ups import UPS_PUSH, date_time, work_item
 
@@ -28,6 +28,17 @@ CLASS_OF_WORD: Final = {
     Priority.MEDIUM: ReadingClass.ROUTINE,
     Priority.LOW: ReadingClass.LIKELY_NORMAL,
 }
+
+
+# What `present` says of every item, whatever has been set.
+_ALWAYS_OURS: Final = (
+    "SpecificCharacterSet",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "ProcedureStepState",
+    "ScheduledProcedureStepPriority",
+    "ScheduledProcedureStepModificationDateTime",
+)
 
 
 def present(line: StepLine, label: str, references: Dataset | None = None) -> Dataset:
@@ -59,6 +70,24 @@ def present(line: StepLine, label: str, references: Dataset | None = None) -> Da
     if step.subject.label:
         item.WorklistLabel = step.subject.label
     return item
+
+
+def as_ended(item: Dataset) -> Dataset:
+    """Return what is kept of the step to read a study once it is no longer that step."""
+    kept = merged(item, Dataset())
+    for keyword in _ALWAYS_OURS:
+        if keyword in kept:
+            delattr(kept, keyword)
+    return kept
+
+
+def as_new(attributes: Dataset) -> Dataset:
+    """Return what of a step's own attributes holds before anybody has claimed it."""
+    kept = merged(attributes, Dataset())
+    for keyword in (PROGRESS, PERFORMED):
+        if keyword in kept:
+            delattr(kept, keyword)
+    return kept
 
 
 def from_json(found: Mapping[str, Any]) -> Dataset:

@@ -8,12 +8,14 @@ its own. A change is one transaction with the events that follow from it. Errors
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from triage.conclude import place_standing
 from triage.store import Channel, NewStep, StepChange, StepEvent, StepSubject
 from triage.uids import is_uid, new_uid
 from triage.ups import statuses
@@ -21,6 +23,8 @@ from triage.ups.attributes import PROGRESS, merged, priority_of, to_create, to_s
 from triage.ups.items import (
     CLASS_OF_ORDER,
     CLASS_OF_WORD,
+    as_ended,
+    as_new,
     from_json,
     is_own,
     present,
@@ -108,6 +112,7 @@ class StepService:
         self._label = settings.worklist.label
         self._cap_seconds = settings.worklist.waiting_cap_minutes * 60
         self._peers = frozenset(peer.ae_title for peer in settings.peers)
+        self._placing = partial(place_standing, settings)
 
     def create(self, work_item_uid: str, attributes: Dataset, by: str) -> Answer:
         """Put a work item on the list (N-CREATE, PS3.4 CC.2.5; POST /workitems).
@@ -233,6 +238,9 @@ class StepService:
             transaction_uid: A new one to claim it, which is recorded; the same one afterwards.
             by: AE title or user name of who asks.
 
+        A study of ours whose step is cancelled is still to be read: a new step takes the place
+        of the old one on the list, in the same transaction.
+
         Returns:
             SUCCESS, ALREADY_CANCELED, ALREADY_COMPLETED, or UNKNOWN_WORK_ITEM,
             WRONG_TRANSACTION_UID, ALREADY_IN_PROGRESS, ONLY_CREATED_SCHEDULED,
@@ -284,7 +292,12 @@ class StepService:
                 return Answer(statuses.NOT_IN_PROGRESS, work_item_uid=work_item_uid)
             if step.claimed_by != by:
                 return Answer(statuses.WRONG_TRANSACTION_UID, work_item_uid=work_item_uid)
-            change = StepChange(by=by, state=StepState.SCHEDULED, reason="claim given back")
+            change = StepChange(
+                by=by,
+                state=StepState.SCHEDULED,
+                reason="claim given back",
+                placing=self._placing if is_own(step) else None,
+            )
             reports = reports_of_change(standing, standing, [StepState.SCHEDULED])
             if self._change(step, change, reports):
                 return Answer(statuses.SUCCESS, work_item_uid=work_item_uid)
@@ -543,6 +556,14 @@ class StepService:
         change = StepChange(
             by=by, state=target, transaction_uid=transaction_uid if claims else None
         )
+        if target is StepState.CANCELED and is_own(step):
+            # The step ends, and keeps what it was about; the study is still to be read.
+            change = replace(
+                change,
+                attributes=to_json(as_ended(standing)),
+                successor=to_json(as_new(from_json(step.attributes))),
+                placing=self._placing,
+            )
         if not self._change(step, change, reports_of_change(standing, standing, [target])):
             return None
         return Answer(statuses.SUCCESS, work_item_uid=step.work_item_uid)
