@@ -183,6 +183,7 @@ class ReceiverLane:
             value=value,
             standing=standing,
             reason=change.reason,
+            made_at=change.made_at,
             message_id=str(change.receiver_change_id),
         )
         if not self._store.receiver_intends(

@@ -78,9 +78,9 @@ def _placed(
 def films_of(connection: Connection, *chosen: ColumnElement[bool]) -> dict[str, Films]:
     """Return where the films of studies came from: institution and sender."""
     institution = instances.c.facts["institution_name"].as_string()
-    query = select(
-        instances.c.study_instance_uid, institution, instances.c.calling_ae_title
-    ).where(~instances.c.superseded, instances.c.state != ImageState.HEADER_ONLY, *chosen)
+    query = select(instances.c.study_instance_uid, institution, instances.c.calling_ae_title).where(
+        ~instances.c.superseded, instances.c.state != ImageState.HEADER_ONLY, *chosen
+    )
     found: dict[str, Films] = {}
     for study, name, title in connection.execute(query):
         known, film = found.get(study, ()), (name or "", title)
