@@ -20,8 +20,8 @@ from pynetdicom.sop_class import ModalityWorklistInformationFind
 from tests.factories import make_facts, record
 from tests.peers import Peer, end, free_port, program, wait_for_port
 from triage.delivery import association
+from triage.delivery.lane import Tools
 from triage.receivers.asking import AskingLane
-from triage.receivers.lane import Tools
 from triage.receivers.modality_worklist import ask
 from triage.settings import ModalityWorklist
 from triage.store import OrderQuestion

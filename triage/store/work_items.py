@@ -30,7 +30,7 @@ from triage.store.succession import place_again, succeed
 from triage.values import ImageState, ReadingClass, StepState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
@@ -204,17 +204,7 @@ class WorkItemVerbs(Database):
 def read_step(connection: Connection, work_item_uid: str) -> StepRecord | None:
     """Return a work item as one transaction sees it."""
     row = _row(connection, work_item_uid)
-    return None if row is None else _step(row)
-
-
-def read_steps(connection: Connection, work_item_uids: Sequence[str]) -> dict[str, StepRecord]:
-    """Return work items by their UIDs; one that is not known is left out."""
-    found: dict[str, StepRecord] = {}
-    for start in range(0, len(work_item_uids), _AT_ONCE):
-        some = work_item_uids[start : start + _AT_ONCE]
-        rows = connection.execute(select(work_items).where(work_items.c.work_item_uid.in_(some)))
-        found.update((row.work_item_uid, _step(row)) for row in rows)
-    return found
+    return None if row is None else step_of(row)
 
 
 def write_step(
@@ -378,7 +368,8 @@ def _standing(
     return placement_of(connection, row.study_instance_uid, placing)
 
 
-def _step(row: Row[Any]) -> StepRecord:
+def step_of(row: Row[Any]) -> StepRecord:
+    """Return a row of a work item as its state machine sees it."""
     return StepRecord(
         work_item_uid=row.work_item_uid,
         study_instance_uid=row.study_instance_uid or "",
