@@ -10,10 +10,11 @@ from pydicom.uid import generate_uid
 from tests.factories import Clock, make_facts, record
 from tests.peers import LOOPBACK
 from tests.ups.site import Watcher
+from triage.delivery.lane import Tools
 from triage.settings import Peer, default_settings
 from triage.store import Store
 from triage.uids import work_item_uid
-from triage.ups.events import Clocks, EventLane
+from triage.ups.events import EventLane
 from triage.ups.service import StepService
 
 BUSY = 0x0110
@@ -51,8 +52,8 @@ def test_what_follows_an_event_that_is_to_come_again_waits_for_it_and_nothing_el
     for uid in (ONE, OTHER):
         service.subscribe(uid, "WATCHER", deletion_lock=False)
         service.change_state(uid, "IN PROGRESS", generate_uid(), "READER")
-    clocks = Clocks(jitter=lambda: 0.0)
-    lane = EventLane(settings, peer, store, threading.Event(), clocks)
+    tools = Tools(jitter=lambda: 0.0)
+    lane = EventLane(settings, peer, store, threading.Event(), tools)
     watcher.statuses.append(BUSY)
     lane.deliver_due()
     life = [(1, "SCHEDULED"), (1, "IN PROGRESS")]
