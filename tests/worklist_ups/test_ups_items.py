@@ -120,7 +120,7 @@ TOLD = st.sampled_from(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(TEXTS, TEXTS, TEXTS, TOLD, st.sampled_from(["", "OTHER"]), st.booleans())
-@example("Doe\\", "\\", "", {}, "", own=True)  # an empty one among several values
+@example("Doe\\", "\\", "", {}, "", True)  # an empty one among several values
 def test_an_item_is_the_same_in_the_json_model_and_in_parts(
     make_line, name, identifier, reason, told, label, own
 ):
