@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, insert, select, text, update
+from sqlalchemy import and_, bindparam, insert, select, text, update
 
 from triage.store.database import Database
 from triage.store.placing import (
     BY_BRAKE,
     BY_MODE,
     Cause,
+    ClassChange,
     place_all,
-    record_class,
+    record_classes,
     shown_class,
 )
 from triage.store.receiver_queue import enqueue_put_back
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from triage.store.records import Placement, StandingDecision
+
+
+_LIFT_CAP = (
+    update(work_items)
+    .where(work_items.c.work_item_uid == bindparam("item"))
+    .values(capped_at=None, changed_at=bindparam("now"), version=work_items.c.version + 1)
+)
 
 
 class BrakeVerbs(Database):
@@ -116,15 +124,13 @@ def _place_all(
 def _lift_cap(connection: Connection, cause: Cause, now: datetime) -> None:
     """Tell those who follow the ledger that what the cap had raised is put back."""
     raised = and_(text(MOVABLE), work_items.c.capped_at.is_not(None))
-    for row in connection.execute(select(work_items).where(raised)).all():
-        connection.execute(
-            update(work_items)
-            .where(work_items.c.work_item_uid == row.work_item_uid)
-            .values(capped_at=None, changed_at=now, version=work_items.c.version + 1)
-        )
-        before = shown_class(row.reading_class, row.capped_at, row.held_by)
-        if before is not row.reading_class:
-            study = row.named_study_uid
-            record_class(
-                connection, row.work_item_uid, study, before, row.reading_class, cause, now
-            )
+    rows = connection.execute(select(work_items).where(raised)).all()
+    if rows:
+        connection.execute(_LIFT_CAP, [{"item": row.work_item_uid, "now": now} for row in rows])
+    changes = [
+        ClassChange(row.work_item_uid, row.named_study_uid, before, row.reading_class, cause)
+        for row in rows
+        if (before := shown_class(row.reading_class, row.capped_at, row.held_by))
+        is not row.reading_class
+    ]
+    record_classes(connection, changes, now)

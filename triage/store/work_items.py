@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, bindparam, insert, select, update
 
 from triage.store.database import Database
 from triage.store.list_records import StepRecord, StepSubject
@@ -12,10 +12,12 @@ from triage.store.placing import (
     BY_CAP,
     BY_ORDER,
     Cause,
+    ClassChange,
     by_person,
     name_columns,
     place_work_item,
     record_class,
+    record_classes,
     record_created,
     record_step,
     shown_class,
@@ -36,6 +38,17 @@ if TYPE_CHECKING:
     from triage.store.records import StandingDecision
 
 _AT_ONCE = 200
+
+
+_NOTE_CAPPED = (
+    update(work_items)
+    .where(work_items.c.work_item_uid == bindparam("item"))
+    .values(
+        capped_at=bindparam("now"),
+        changed_at=bindparam("now"),
+        version=work_items.c.version + 1,
+    )
+)
 
 
 class WorkItemVerbs(Database):
@@ -167,21 +180,21 @@ class WorkItemVerbs(Database):
         """
         with self.writing() as connection:
             rows = overdue_items(connection, Reading(now, cap_seconds), _AT_ONCE)
-            for row in rows:
-                connection.execute(
-                    update(work_items)
-                    .where(work_items.c.work_item_uid == row.work_item_uid)
-                    .values(capped_at=now, changed_at=now, version=work_items.c.version + 1)
-                )
-                record_class(
-                    connection,
+            if rows:
+                raised = [{"item": row.work_item_uid, "now": now} for row in rows]
+                connection.execute(_NOTE_CAPPED, raised)
+            cause = Cause(BY_CAP, "waited for the cap")
+            changes = [
+                ClassChange(
                     row.work_item_uid,
                     row.study_instance_uid or "",
                     row.reading_class,
                     ReadingClass.SUSPECTED_ABNORMAL,
-                    Cause(BY_CAP, "waited for the cap"),
-                    now,
+                    cause,
                 )
+                for row in rows
+            ]
+            record_classes(connection, changes, now)
         return len(rows)
 
 
