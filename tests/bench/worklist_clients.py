@@ -69,6 +69,7 @@ class Served:
     @contextlib.contextmanager
     def running(self, role: str) -> Iterator[Process]:
         """Run a role for as long as the block lasts."""
+        (self.site.folder / f"{role}.log").unlink(missing_ok=True)  # it tells when a role is ready
         self.site.start(role)
         try:
             yield Process(self.site.roles[role].pid)

@@ -53,8 +53,10 @@ from triage.store.ups_records import (
     Candidate,
     Channel,
     ClaimedEvent,
+    ObjectReference,
     StepEvent,
     StepLine,
+    StepReferences,
     StepWatcher,
 )
 
@@ -81,6 +83,7 @@ __all__ = [
     "InstanceRecord",
     "Landmark",
     "NewStep",
+    "ObjectReference",
     "OrderQuestion",
     "OrderWord",
     "OrderedStudies",
@@ -104,6 +107,7 @@ __all__ = [
     "StepEvent",
     "StepLine",
     "StepRecord",
+    "StepReferences",
     "StepStateChange",
     "StepSubject",
     "StepWatcher",
