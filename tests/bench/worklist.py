@@ -100,7 +100,10 @@ def main() -> int:
         for size in (SMALL, chosen.studies):
             filled = fill(folder / str(size), size, console)
             with filled.store:
-                measured.append(dict(measure(filled, chosen.only, chosen.tries)))
+                measured.append({})
+                for name, one in measure(filled, chosen.only, chosen.tries):
+                    measured[-1][name] = one
+                    console.print(f"{size} {name}: {one.median:.1f} ms, CPU {one.cpu:.1f} ms")
     console.print(f"load of the machine at the end: {os.getloadavg()[0]:.1f}")
     show_times(console, *measured, chosen.studies)
     if "store" in chosen.only:
