@@ -54,8 +54,10 @@ from triage.store.ups_records import (
     Candidate,
     Channel,
     ClaimedEvent,
+    ObjectReference,
     StepEvent,
     StepLine,
+    StepReferences,
     StepWatcher,
 )
 
@@ -83,6 +85,7 @@ __all__ = [
     "InstanceRecord",
     "Landmark",
     "NewStep",
+    "ObjectReference",
     "OrderQuestion",
     "OrderWord",
     "OrderedStudies",
@@ -106,6 +109,7 @@ __all__ = [
     "StepEvent",
     "StepLine",
     "StepRecord",
+    "StepReferences",
     "StepStateChange",
     "StepSubject",
     "StepWatcher",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, insert, or_, select, text, true, update
+from sqlalchemy import and_, bindparam, insert, or_, select, text, true, update
 
 from triage.store.database import Database
 from triage.store.placing import (
@@ -12,8 +12,9 @@ from triage.store.placing import (
     BY_MODE,
     CAPPED_HERE,
     Cause,
+    ClassChange,
     place_all,
-    record_class,
+    record_classes,
     shown_class,
 )
 from triage.store.receiver_queue import enqueue_put_back
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
     from triage.store.records import Films, Placement, StandingDecision
 
 _CAPPED = and_(text(MOVABLE), work_items.c.capped_at.is_not(None))
+
+
+_LIFT_CAP = (
+    update(work_items)
+    .where(work_items.c.work_item_uid == bindparam("item"))
+    .values(capped_at=None, changed_at=bindparam("now"), version=work_items.c.version + 1)
+)
 
 
 class BrakeVerbs(Database):
@@ -151,15 +159,12 @@ def _lift_cap(
     connection: Connection, rows: Sequence[Row[Any]], cause: Cause, now: datetime
 ) -> None:
     """Tell those who follow the ledger that what the cap had raised is put back."""
-    for row in rows:
-        connection.execute(
-            update(work_items)
-            .where(work_items.c.work_item_uid == row.work_item_uid)
-            .values(capped_at=None, changed_at=now, version=work_items.c.version + 1)
-        )
-        before = shown_class(row.reading_class, row.capped_at, row.held_by)
-        if before is not row.reading_class:
-            study = row.named_study_uid
-            record_class(
-                connection, row.work_item_uid, study, before, row.reading_class, cause, now
-            )
+    if rows:
+        connection.execute(_LIFT_CAP, [{"item": row.work_item_uid, "now": now} for row in rows])
+    changes = [
+        ClassChange(row.work_item_uid, row.named_study_uid, before, row.reading_class, cause)
+        for row in rows
+        if (before := shown_class(row.reading_class, row.capped_at, row.held_by))
+        is not row.reading_class
+    ]
+    record_classes(connection, changes, now)

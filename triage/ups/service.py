@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from triage.conclude import place_standing
-from triage.store import Channel, NewStep, StepChange, StepEvent, StepSubject
+from triage.store import Channel, NewStep, StepChange, StepEvent, StepReferences, StepSubject
 from triage.uids import is_uid, new_uid
 from triage.ups import statuses
 from triage.ups.attributes import PROGRESS, merged, priority_of, to_create, to_set, unmet
@@ -27,7 +27,6 @@ from triage.ups.items import (
     as_new,
     from_json,
     is_own,
-    object_of,
     present,
     present_object,
     subject_texts,
@@ -52,10 +51,10 @@ from triage.worklist.query import (
     named_in,
     select,
 )
-from triage.worklist.ups import date_time, references
+from triage.worklist.ups import date_time
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from pydicom.tag import BaseTag
@@ -209,12 +208,9 @@ class StepService:
         Raises:
             PermanentError: As `search` does.
         """
-        referring = _INPUTS in query
-        found = self._search(query, None if referring else named_in(query))
+        found = self._search(query, named_in(query))
         some = islice(found.items, offset, offset + limit)
-        if referring:
-            return Found(found.status, (object_of(item) for _, item in some))
-        return Found(found.status, (present_object(line, self._label) for line, _ in some))
+        return Found(found.status, self._objects(some, referring=_INPUTS in query))
 
     def update(
         self, work_item_uid: str, modifications: Dataset, transaction_uid: str, by: str
@@ -520,14 +516,32 @@ class StepService:
             query: Its keys.
             wanted: The attributes to present, those of the query among them; all when None.
         """
-        referring = _INPUTS in query
         now = self._store.clock()
         uids = self._selected(selection_of(query, self._label), now)
         while some := list(islice(uids, _LINES_AT_ONCE)):
-            for line in self._store.step_lines(some, now, self._cap_seconds):
-                item = self._whole(line) if referring else present(line, self._label, None, wanted)
+            lines = self._store.step_lines(some, now, self._cap_seconds)
+            references = self._references(lines) if _INPUTS in query else {}
+            for line in lines:
+                own = references.get(line.step.study_instance_uid)
+                item = present(line, self._label, own, wanted)
                 if matches(query, item):
                     yield line, item
+
+    def _objects(
+        self, items: Iterator[tuple[StepLine, Dataset]], *, referring: bool
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield matching items whole, in the DICOM JSON model."""
+        while some := [line for line, _ in islice(items, _LINES_AT_ONCE)]:
+            references = self._references(some) if referring else {}
+            for line in some:
+                own = references.get(line.step.study_instance_uid)
+                yield present_object(line, self._label, own)
+
+    def _references(self, lines: Collection[StepLine]) -> Mapping[str, StepReferences]:
+        """Return images and reports of the studies of ours among some lines."""
+        studies = [line.step.study_instance_uid for line in lines if is_own(line.step)]
+        found = self._store.step_references(studies)
+        return {study: found.get(study, StepReferences()) for study in studies}
 
     def _selected(self, selection: Selection, now: datetime) -> Iterator[str]:
         """Yield the items that the database finds: the first of them at once, then the rest.
@@ -551,8 +565,8 @@ class StepService:
 
     def _whole(self, line: StepLine) -> Dataset:
         """Return an item with the images and reports of its study."""
-        study = self._store.study(line.step.study_instance_uid) if is_own(line.step) else None
-        return present(line, self._label, None if study is None else references(study))
+        references = self._references([line]).get(line.step.study_instance_uid)
+        return present(line, self._label, references)
 
     def _update(self, line: StepLine, modifications: Dataset, by: str) -> Answer | None:
         """Set attributes; None when the item has changed meanwhile."""
