@@ -8,6 +8,7 @@ from functools import partial
 import httpx
 import pytest
 
+from tests.web.site import trusted
 from triage.log.allowed import drop_what_is_not_allowed
 from triage.values import UserRole
 from triage.web.access import gate
@@ -71,8 +72,11 @@ def visit():
     visitors = []
 
     def open_visitor(running, address="127.0.0.1", **options):
-        transport = httpx.HTTPTransport(local_address=address)
-        visitors.append(Visitor(base_url=running.url, transport=transport, timeout=20, **options))
+        trust = {"verify": trusted()}
+        transport = httpx.HTTPTransport(local_address=address, **trust)
+        visitors.append(
+            Visitor(base_url=running.url, transport=transport, timeout=20, **trust, **options)
+        )
         return visitors[-1]
 
     yield open_visitor
