@@ -33,7 +33,7 @@ def test_until_a_user_exists_this_machine_may_look_and_nothing_else(morning, ser
     visitor = visit(serve())
     page = visitor.get("/", headers=HTML)
     assert page.status_code == 200
-    assert "Only to look at." in page.text
+    assert "View only." in page.text
     assert "triage user add" in page.text
 
 
