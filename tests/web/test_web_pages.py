@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
+from tests.web.site import trusted
 from triage.values import Outcome
-
-if TYPE_CHECKING:
-    import httpx
 
 PATIENT = {
     "patient_name": "Quixworth^Zebulon",
@@ -26,24 +24,9 @@ def order_of(html: str) -> list[str]:
     return re.findall(r'<tr id="w-([0-9.]+)"', html)
 
 
-def busy_morning(morning) -> None:
-    """Receive one study of each kind, in an order that is not the reading order."""
-    morning.study_with(Outcome.LIKELY_NORMAL)
-    morning.later(5)
-    morning.study_with(Outcome.NOT_ASSESSABLE)
-    morning.later(5)
-    morning.study_with(Outcome.ABNORMAL)
-    morning.later(5)
-    morning.receive()
-    morning.later(5)
-    morning.stat_order()
-
-
-def test_the_page_shows_every_study_once_in_the_order_of_the_api(morning, serve):
-    busy_morning(morning)
-    with serve().client() as client:
-        entries = client.get("/api/worklist").json()["entries"]
-        shown = order_of(client.get("/").text)
+def test_the_page_shows_every_study_once_in_the_order_of_the_api(looked_at):
+    entries = looked_at.get("/api/worklist").json()["entries"]
+    shown = order_of(looked_at.get("/").text)
     assert [entry["position"] for entry in entries] == [1, 2, 3, 4, 5]
     assert [entry["reading_class"] for entry in entries] == [
         "urgent-order",
@@ -155,9 +138,8 @@ def test_no_address_on_the_pages_names_a_patient(morning, serve):
         ("DELETE", "/api/worklist", 405),
     ],
 )
-def test_every_answer_is_guarded(serve, method, path, status):
-    with serve().client() as client:
-        answer = client.request(method, path)
+def test_every_answer_is_guarded(looked_at, method, path, status):
+    answer = looked_at.request(method, path)
     assert answer.status_code == status
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -169,23 +151,19 @@ def test_every_answer_is_guarded(serve, method, path, status):
         assert "can only be read" in answer.text
 
 
-def test_pages_need_nothing_from_elsewhere_and_no_inline_code(morning, serve):
-    study = morning.study_with(Outcome.ABNORMAL)
-    uid = morning.store.study(study).entry.work_item_uid
-    with serve().client() as client:
-        text = client.get("/").text + client.get(f"/studies/{uid}").text
-        text += client.get("/static/triage.css").text + client.get("/static/list.js").text
+def test_pages_need_nothing_from_elsewhere_and_no_inline_code(looked_at):
+    text = looked_at.get("/").text
+    text += looked_at.get(f"/studies/{order_of(text)[0]}").text + looked_at.get("/operator").text
+    text += looked_at.get("/static/triage.css").text + looked_at.get("/static/list.js").text
     assert not re.search(r"https?://(?!www\.w3\.org)", text)
     assert not re.search(r"<script>|<style|\sstyle=|\son[a-z]+=", text)
 
 
-def test_many_readers_at_once_get_the_same_list(morning, serve):
-    busy_morning(morning)
-    running = serve()
+def test_many_readers_at_once_get_the_same_list(looked_at):
     answers: list[httpx.Response] = []
 
     def read() -> None:
-        with running.client() as client:
+        with httpx.Client(base_url=looked_at.base_url, verify=trusted()) as client:
             answers.append(client.get("/"))
 
     readers = [threading.Thread(target=read) for _ in range(8)]

@@ -69,6 +69,32 @@ def test_no_address_and_no_log_line_names_a_patient_or_a_secret(
         assert not [each for each in secrets if each in text.lower()]
 
 
+def test_a_reader_cannot_operate_and_an_operator_cannot_read(morning, serve, visit, add_user):
+    study = morning.study_with(Outcome.ABNORMAL)
+    work = f"/studies/{morning.store.study(study).entry.work_item_uid}"
+    reader, operator = add_user("anna", UserRole.READER), add_user("otto", UserRole.OPERATOR)
+    running = serve()
+    asked = {
+        reader: ["/operator/brake"],
+        operator: [f"{work}/{verb}" for verb in ("agree", "disagree", "undo", "claim", "release")]
+        + [f"{work}/priority"],
+    }
+    form = {"effect": "pause", "reason": "r", "decision": "1", "priority": "LOW", "version": "1"}
+    for name, paths in asked.items():
+        visitor = visit(running)
+        visitor.log_in(name)
+        token = {"csrf_token": visitor.csrf("/")}
+        for path in paths:
+            answer = visitor.post(path, data={**form, **token})
+            assert (answer.status_code, "role" in answer.text) == (403, True), path
+    assert not morning.store.paused()
+    assert visitor.post("/operator/brake", data={**form, **token}).status_code == 303
+    assert morning.store.paused()
+    assert not morning.store.study_feedback(study)
+    entry = morning.store.study(study).entry
+    assert (entry.claimed_by, entry.held_by) == ("", "")
+
+
 def test_roles_are_kept_apart(morning, serve, visit, add_user):
     add_user("olga", UserRole.OPERATOR)
     visitor = visit(serve())

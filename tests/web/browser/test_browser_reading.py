@@ -7,37 +7,13 @@ import re
 import pytest
 
 from tests.web.pages import ROWS, focused, row_of, shown, take_in_hand, work_item
+from tests.web.site import mixed_list
 from triage.values import Outcome, Verdict
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
 
 VIEWER = "#viewer"
-
-
-def mixed_list(morning) -> dict[str, str]:
-    """Receive a study of each kind and return them by name."""
-    studies = {}
-    for name, outcome in (
-        ("normal", Outcome.LIKELY_NORMAL),
-        ("routine", Outcome.INDETERMINATE),
-        ("abnormal", Outcome.ABNORMAL),
-    ):
-        studies[name] = morning.study_with(outcome, patient_name=f"{name.title()}^Ann")
-        morning.later(10)
-    studies["stat"] = morning.stat_order(patient_name="Urgent^Ursula")
-    return studies
-
-
-def many_studies(morning, count: int) -> list[str]:
-    """Receive so many studies, one after the other; return their work items in that order."""
-    studies = []
-    for _ in range(count):
-        studies.append(morning.receive())
-        morning.later(0.01)
-    window = morning.store.reading_window(morning.now, 14_400, limit=count)
-    assert [item.entry.study_instance_uid for item in window.entries] == studies
-    return [item.entry.work_item_uid for item in window.entries]
 
 
 def test_only_the_lines_that_changed_travel_and_the_others_stay_the_same_elements(
@@ -143,7 +119,9 @@ def test_the_overlay_names_every_key_and_takes_the_keyboard(morning, serve, open
 
 
 def test_a_thousand_studies_come_by_windows_and_stay_in_order(morning, serve, open_page):
-    uids = many_studies(morning, 1000)
+    morning.copy_study(1000)
+    window = morning.store.reading_window(morning.now, 14_400, limit=1000)
+    uids = [item.entry.work_item_uid for item in window.entries]
     page = open_page(serve().url)
     expect(page.locator(ROWS)).to_have_count(200)
     expect(page.locator(".tally")).to_contain_text("1000 studies")

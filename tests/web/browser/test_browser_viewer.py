@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from tests.web.pages import focused, row_of, take_in_hand, work_item
+from triage.store import FilmView, Landmark
 from triage.values import Outcome
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -76,3 +78,58 @@ def test_the_study_page_takes_the_same_keys_and_tells_what_was_said(morning, ser
     page.keyboard.press("u")
     expect(page.get_by_text("anna took back what they said")).to_be_visible()
     expect(page.locator(".summary .mark-disagree")).to_have_count(0)
+
+
+def test_every_layer_lies_exactly_over_the_film(morning, serve, open_page):
+    study = morning.receive()
+    morning.analyse(2.0, picture=Image.new("L", (88, 104), 90))
+    image = morning.store.study(study).instances[0]
+    points = tuple(Landmark(x, y, 0.9) for x, y in [(0, 0), (1599, 0), (0, 1999)] * 7)
+    Image.new("RGBA", (88, 104), (255, 190, 60, 90)).save(morning.folder / "thumbnails" / "s.png")
+    kept = FilmView("5d" * 32, 2000, 1600, points, "spondylosis", "thumbnails/s.png")
+    morning.store.keep_film_views([(image.instance_id, kept)])
+    running = serve()
+    page = open_page(running.url)
+    for address in (running.url, f"{running.url}/studies/{work_item(morning, study)}"):
+        page.goto(address)
+        expect(page.locator(".film-landmarks circle").first).to_be_visible()
+        for width, height in ((1366, 768), (2560, 1440)):
+            page.set_viewport_size({"width": width, "height": height})
+            boxes = page.evaluate(
+                "[...document.querySelectorAll('.film-stack > :not([hidden])')].map((e) =>"
+                " [e.getBoundingClientRect().toJSON(), getComputedStyle(e).objectFit])"
+            )
+            assert len(boxes) == 3
+            assert all(box == boxes[0] for box in boxes), boxes
+            assert boxes[0][1] == "contain"
+            # As pictures are fitted, so are the landmarks: both ways by the same scale.
+            scales = page.evaluate(
+                "((m) => [m.a, m.d])(document.querySelector('.film-landmarks').getScreenCTM())"
+            )
+            assert scales[0] == pytest.approx(scales[1])
+
+
+def test_layers_are_switched_by_key_and_stay_so_from_film_to_film(morning, serve, open_page):
+    study = morning.study_with(Outcome.ABNORMAL)
+    image = morning.store.study(study).instances[0]
+    points = tuple(Landmark(600.0 + n, 300.0, 0.9) for n in range(23))
+    kept = FilmView("5d" * 32, 2000, 1600, points, "", "")
+    morning.store.keep_film_views([(image.instance_id, kept)])
+    page = open_page(serve().url)
+    drawn = page.locator(".film-landmarks")
+    switch = page.get_by_role("button", name="Landmarks")
+    expect(drawn).to_be_visible()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("l")
+    expect(drawn).to_be_hidden()
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    page.reload()
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    expect(drawn).to_be_hidden()
+
+
+def test_an_open_prior_tells_its_place_on_the_list(morning, serve, open_page):
+    morning.study_with(Outcome.LIKELY_NORMAL, patient_id="SAME")
+    study = morning.study_with(Outcome.ABNORMAL, patient_id="SAME")
+    page = open_page(f"{serve().url}/studies/{work_item(morning, study)}")
+    expect(page.locator(".priors li")).to_contain_text("number 2 on the list")
