@@ -192,7 +192,6 @@ class Morning:
             spared=False,
             bundle_digest=DIGEST,
             destinations=destinations,
-            hl7_receivers=hl7_receivers,
         )
 
     def study_with(self, outcome: Outcome, *reasons: str, **facts) -> str:
@@ -228,6 +227,7 @@ class Morning:
             decision=decision,
             worklist=WorklistSettings(waiting_cap_minutes=240),
             destinations=destinations,
+            hl7_receivers=hl7_receivers,
             web=WebSettings(**{"address": "127.0.0.1", "port": 0, **web}),
         )
 
