@@ -44,6 +44,7 @@ LEVELS = {
         "triage.delivery.answers",
         "triage.delivery.association",
         "triage.delivery.backoff",
+        "triage.delivery.lane",
         "triage.filing",
         "triage.hl7.mllp",
         "triage.modes",

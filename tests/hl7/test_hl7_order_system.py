@@ -13,11 +13,12 @@ from tests.hl7 import ris
 from tests.hl7.ris import Ris, field
 from tests.hl7.samples import STUDY, orm, oru
 from tests.peers import LOOPBACK, free_port
+from triage.delivery.lane import Tools
 from triage.hl7.desk import Desk
 from triage.hl7.values import MessageKind
 from triage.receivers.configured import configured_receivers
 from triage.receivers.hl7 import WORDS
-from triage.receivers.lane import ReceiverLane, Tools
+from triage.receivers.lane import ReceiverLane
 from triage.settings import Hl7Receiver
 from triage.store import Placement
 from triage.values import Decision, ImageState, Mode, Outcome, ReadingClass
