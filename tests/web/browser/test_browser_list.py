@@ -215,8 +215,8 @@ def test_nothing_that_matters_is_cut_off(morning, serve, open_page):
 # Texts of a line that are wider than their cell, or stand above or below their line.
 CUT_OFF = """() => [...document.querySelectorAll(
      ".c-position, .c-priority, .c-waiting, .c-waiting .late, .c-images, .c-report, .mark,"
-     + ".accession, .study .detail, .study .fact, .outcome")]
-   .filter((e) => e.checkVisibility({contentVisibilityAuto: true}))
+     + ".accession, .study .detail, .c-patient .fact, .outcome")]
+   .filter((e) => e.closest("tr") && e.checkVisibility({contentVisibilityAuto: true}))
    .filter((e) => {
      const line = e.closest("tr").getBoundingClientRect();
      const box = e.getBoundingClientRect();
