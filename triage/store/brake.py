@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, insert, or_, select, text, true, update
 
+from triage.store.brake_schema import brake_changes
 from triage.store.database import Database
 from triage.store.placing import (
     BY_BRAKE,
@@ -40,6 +42,23 @@ _LIFT_CAP = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class BrakeChange:
+    """What an operator did with the brake.
+
+    Attributes:
+        changed_at: When.
+        paused: What has held since.
+        reason: In the operator's words.
+        moved: How many studies changed their class by it.
+    """
+
+    changed_at: datetime
+    paused: bool
+    reason: str
+    moved: int
+
+
 class BrakeVerbs(Database):
     """What the operators' brake says to the store."""
 
@@ -47,6 +66,14 @@ class BrakeVerbs(Database):
         """Whether all effect on the reading order is paused."""
         with self.reading() as connection:
             return is_paused(connection)
+
+    def brake_changes(self, limit: int) -> tuple[BrakeChange, ...]:
+        """Return what was done with the brake lately, newest first."""
+        newest = brake_changes.c.change_id.desc()
+        columns = [brake_changes.c[name] for name in BrakeChange.__dataclass_fields__]
+        with self.reading() as connection:
+            rows = connection.execute(select(*columns).order_by(newest).limit(limit)).all()
+        return tuple(BrakeChange(*row) for row in rows)
 
     def pause(self, reason: str) -> int:
         """Pause all effect, and put every study back to where its order alone puts it.
@@ -63,17 +90,26 @@ class BrakeVerbs(Database):
             _lift_cap(connection, _capped(connection), cause, self.clock())
             moved = _place_all(connection, self.clock(), as_ordered, cause)
             enqueue_put_back(connection, reason, self.clock())
+            _note(connection, BrakeChange(self.clock(), True, reason, moved))
             return moved
 
-    def resume(self, placing: Callable[[StandingDecision], Placement]) -> int:
-        """Let results have effect again; `placing` says where each decided study belongs.
+    def resume(
+        self, placing: Callable[[StandingDecision], Placement], reason: str = "effect resumed"
+    ) -> int:
+        """Let results have effect again.
+
+        Args:
+            placing: Says where each decided study belongs.
+            reason: What stands in the ledger.
 
         Returns:
             How many studies changed their class.
         """
         with self.writing() as connection:
             _set_paused(connection, self.clock(), paused=False)
-            return _place_all(connection, self.clock(), placing, Cause(BY_BRAKE, "effect resumed"))
+            moved = _place_all(connection, self.clock(), placing, Cause(BY_BRAKE, reason))
+            _note(connection, BrakeChange(self.clock(), False, reason, moved))
+            return moved
 
     def place_all(
         self,
@@ -106,6 +142,10 @@ def _set_paused(connection: Connection, now: datetime, *, paused: bool) -> None:
     done = connection.execute(update(controls).where(held).values(value=paused, changed_at=now))
     if done.rowcount == 0:
         connection.execute(insert(controls).values(name=PAUSED, value=paused, changed_at=now))
+
+
+def _note(connection: Connection, change: BrakeChange) -> None:
+    connection.execute(insert(brake_changes).values(**asdict(change)))
 
 
 def _place_all(
