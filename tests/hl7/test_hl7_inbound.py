@@ -213,16 +213,22 @@ def test_a_number_that_a_sender_uses_again_for_another_message_loses_nothing(sto
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "error"),
     [
-        text(msh("ADT^A08"), "PID|1||P1"),
-        orm().replace(b"|P|2.3.1", b"|T|2.3.1"),
-        orm(""),
-        b"rubbish",
+        (text(msh("ADT^A08"), "PID|1||P1"), "MSH^1^9^200"),
+        (orm().replace(b"|P|2.3.1", b"|T|2.3.1"), "MSH^1^11^202"),
+        (orm(""), "MSH^1^10^101"),
+        (orm(control="ZZ"), "ORC^1^1^103"),
+        (orm(study="", accession="").replace(b"FI1^RIS", b""), "OBR^1^18^101"),
+        (text(msh("ORM^O01")), "ORC^1^^100"),
+        (b"rubbish", "100"),
     ],
 )
-def test_what_is_not_for_us_is_refused(take, content):
-    assert take(content) == "AR"
+def test_what_is_not_for_us_is_refused_and_told_why(desk, content, error):
+    answer = desk.answer(content).decode()
+    assert "MSA|AR|" in answer
+    assert answer.splitlines()[2].startswith("ERR|")
+    assert error in answer.splitlines()[2]
 
 
 def test_when_nothing_can_be_kept_now_the_message_is_asked_for_again(

@@ -16,6 +16,7 @@ from triage.uids import work_item_uid
 from triage.values import Outcome, ReadingClass, StepState
 
 SCHEMA_1 = Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8")
+SCHEMA_2 = Path(__file__).with_name("schema_2.sql").read_text(encoding="utf-8")
 ARRIVED = 1_772_000_000.25
 STUDIES = {
     "1.2.1": ("Doe^Jane", "P1", "A1", 2, '["raised"]', "abnormal"),
@@ -61,6 +62,43 @@ def _insert_study(database, arrived, study, name, patient, accession, placed, re
         "INSERT INTO work_items VALUES (?, ?, ?, ?, ?, ?)",
         (work_item_uid(study), study, placed, reasons, outcome, arrived + 1),
     )
+
+
+@pytest.fixture
+def folder_of_2(tmp_path):
+    """Return a state folder as version 2 left it, with a line that has ended among the lines."""
+    folder = tmp_path / "second"
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "triage.db")) as database:
+        database.executescript(SCHEMA_2)
+        for number in range(4):
+            study, ended = f"1.2.{number}", number == 3
+            database.execute(
+                "INSERT INTO studies VALUES (?, 'decided', 1, 1, ?, ?, 'UNKNOWN', '', '', '', '',"
+                " '', '', '')",
+                (study, ARRIVED + number, ARRIVED + number),
+            )
+            database.execute(
+                "INSERT INTO work_items (work_item_uid, study_instance_uid, named_study_uid,"
+                " arrived_at, reading_class, reasons, changed_at, version, step_state,"
+                " transaction_uid, claimed_by, ended_at, held_by, patient_location, attributes,"
+                " patient_id, patient_name, name_alphabetic, name_ideographic, name_phonetic,"
+                " accession_number, label) VALUES (?, ?, ?, ?, ?, '[]', ?, 1, ?, '', '', ?, '', '',"
+                " '{}', ?, 'Doe^Jane', 'doe^jane', '', '', '', '')",
+                (
+                    work_item_uid(study),
+                    study,
+                    study,
+                    ARRIVED + number,
+                    number,
+                    ARRIVED,
+                    "COMPLETED" if ended else "SCHEDULED",
+                    ARRIVED if ended else None,
+                    f"P{number}",
+                ),
+            )
+        database.commit()
+    return folder
 
 
 def shape(path):
@@ -120,7 +158,9 @@ def test_studies_of_version_1_are_found_by_each_group_of_a_name(folder):
             assert [one.entry.study_instance_uid for one in found] == ["1.2.2"]
 
 
-def test_a_migrated_database_has_the_shape_of_a_new_one(folder, tmp_path):
+@pytest.mark.parametrize("version", ["folder", "folder_of_2"])
+def test_a_migrated_database_has_the_shape_of_a_new_one(version, request, tmp_path):
+    folder = request.getfixturevalue(version)
     Store.open(folder).close()
     Store.open(tmp_path / "new").close()
     assert shape(folder / "triage.db") == shape(tmp_path / "new" / "triage.db")
@@ -128,6 +168,21 @@ def test_a_migrated_database_has_the_shape_of_a_new_one(folder, tmp_path):
         assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_the_open_lines_of_version_2_are_counted_and_found(folder_of_2):
+    with Store.open(folder_of_2, Clock()) as store:
+        assert store.list_counts_agree()
+        window = store.reading_window(store.clock(), 1e8, limit=9)
+        assert (window.total, [one.position for one in window.entries]) == (3, [1, 2, 3])
+        found = store.search(Selection(patient_names=("*^jane",)), store.clock(), 1e8, limit=9)
+        assert [one.entry.patient_id for one in found] == ["P0", "P1", "P2", "P3"]
+
+
+def test_what_version_1_left_is_counted(folder):
+    with Store.open(folder) as store:
+        assert store.list_counts_agree()
+        assert store.reading_window(store.clock(), 3600, limit=9).total == len(STUDIES)
 
 
 def test_a_migrated_database_goes_on_as_any_other(folder):

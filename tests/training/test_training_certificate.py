@@ -93,6 +93,20 @@ def test_rule_out_stays_below_the_certified_threshold_where_that_is_enough() -> 
     assert (films.highest[93:, 0] < point["rule_out"]).mean() == pytest.approx(0.97, abs=0.01)
 
 
+def test_a_threshold_keeps_misses_in_reserve() -> None:
+    films = calibration(apart=0.5)
+    certificate = certify(films, Aims(alpha=0.1), "")
+    assert certificate is not None
+    shown = certificate["findings"]["abnormal"]
+
+    def missed(spent: float) -> int:
+        point = operating_points(films, certificate, Aims(spent=spent))["abnormal"]
+        return int((films.highest[:93, 0] < point["rule_out"]).sum())
+
+    assert shown["k"] == 4
+    assert [missed(1.0), missed(0.5), missed(0.0)] == [4, 2, 0]
+
+
 def test_temperature_scaling_makes_overconfident_scores_milder() -> None:
     films = calibration(apart=1.0)
     louder = Calibration(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from triage.errors import PermanentError
-from triage.values import ReadingClass, StudyState
+from triage.store import StepLine, StepRecord, StepSubject
+from triage.ups.items import object_of, present, present_object
+from triage.values import ReadingClass, StepState, StudyState
 from triage.worklist.query import (
     _is_like,
     answer,
@@ -28,6 +30,32 @@ from triage.worklist.ups import UPS_PUSH, work_item
 def make_item(make_ranked):
     """Return a function that makes a work item; keywords replace those of the entry."""
     return lambda number=1, **values: work_item(make_ranked(number, **values), "C-SPINE READING")
+
+
+@pytest.fixture
+def make_line(make_ranked):
+    """Return a function that makes a work item as the store tells it."""
+
+    def make(told, label, *, own, **values):
+        ranked = make_ranked(**values)
+        step = StepRecord(
+            work_item_uid=ranked.entry.work_item_uid,
+            study_instance_uid=ranked.entry.study_instance_uid if own else "",
+            state=StepState.SCHEDULED,
+            transaction_uid="2.25.99",
+            claimed_by="",
+            claimed_at=None,
+            ended_at=None,
+            held_by="",
+            reading_class=ranked.entry.reading_class,
+            attributes=told,
+            subject=StepSubject(label=label),
+            changed_at=ranked.entry.changed_at,
+            version=1,
+        )
+        return StepLine(ranked, step)
+
+    return make
 
 
 def query(**keys):
@@ -77,6 +105,36 @@ def test_any_patient_data_survive_the_encoding(make_item):
     stream.seek(0)
     found = dcmread(stream, force=True)
     assert found.PatientName == "Wang^XiaoDong=王^小东"
+
+
+TEXTS = st.text(alphabet='aZ^= \\*?"山é1.', max_size=12)
+TOLD = st.sampled_from(
+    [
+        {},
+        {"00741204": {"vr": "LO", "Value": ["Another label"]}, "0040A370": {"vr": "SQ"}},
+        {"00404041": {"vr": "CS", "Value": ["READY"]}, "00741000": {"vr": "CS", "Value": ["X"]}},
+        {"00404018": {"vr": "SQ", "Value": [{"00080100": {"vr": "SH", "Value": ["1"]}}]}},
+    ]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(TEXTS, TEXTS, TEXTS, TOLD, st.sampled_from(["", "OTHER"]), st.booleans())
+@example("Doe\\", "\\", "", {}, "", own=True)  # an empty one among several values
+def test_an_item_is_the_same_in_the_json_model_and_in_parts(
+    make_line, name, identifier, reason, told, label, own
+):
+    """It is built in two ways, for speed: both must say the same."""
+    line = make_line(
+        told, label, own=own, patient_name=name, patient_id=identifier, reasons=(reason,)
+    )
+    whole = present(line, "C-SPINE READING")
+    found = present_object(line, "C-SPINE READING")
+    assert found == object_of(whole)
+    assert list(found) == sorted(found)
+    for some in (set(whole.keys()), set(list(whole.keys())[::3]), set()):
+        part = present(line, "C-SPINE READING", None, some)
+        assert all(part[tag] == whole[tag] for tag in some)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ class Aims:
             its misses among those of the common ones.
         delta: Risk that the certificate is wrong, for each finding.
         flagged_specificity: Share of films without a finding that shall not be flagged.
+        spent: Share of the misses that the certificate allows that a threshold spends on the
+            calibration films; the rest is kept for films that are harder than those.
         ruled_out_share: Share of films without a finding that is enough to rule out; where
             the certificate would allow more, the threshold stays lower than certified.
     """
@@ -100,6 +102,7 @@ class Aims:
     finding_alpha: float = 0.05
     delta: float = 0.05
     flagged_specificity: float = 0.99
+    spent: float = 0.5
     ruled_out_share: float = 0.97
 
     def alpha_of(self, finding: str, findings: Collection[str]) -> float:
@@ -200,7 +203,8 @@ def operating_points(
             flag = _quantile(calibration.mean[negative, column], aims.flagged_specificity)
         rule_out = None
         if name in certified:
-            rule_out = certified[name]["threshold"]
+            shown = certified[name]
+            rule_out = shown["lowest_scores"][int(shown["k"] * aims.spent)]
             if negative.any():
                 enough = _quantile(calibration.highest[negative, column], aims.ruled_out_share)
                 rule_out = min(rule_out, enough)

@@ -79,7 +79,7 @@ def run(options: RunOptions, stages: Stages, plan: Plan | None = None) -> None:
         common = (options.seed, asked, crew, fitter, stages)
         if films is None:
             words["intended_use"] = _FOR_PHANTOMS
-            bundle = PhantomRun(folder.path, words, *common).bundle()
+            bundle = PhantomRun(folder.path, words, *common, options.processes).bundle()
         else:
             words["intended_use"] = _FOR_RESEARCH
             bundle = DataRun(folder.path, words, films, *common).bundle()

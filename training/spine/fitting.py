@@ -45,7 +45,7 @@ class Sizes:
     reader_width: int = 12
     locator_epochs: int = 7
     corner_epochs: int = 5
-    reader_epochs: int = 9
+    reader_epochs: int = 8
     members: int = 2
     jitter_pixels: float = 3.5
 

@@ -98,7 +98,7 @@ def check(settings: Settings, extent: Extent) -> int:
 def _findings(settings: Settings, extent: Extent, console: Console) -> Iterator[Finding]:
     yield Finding("configuration", passed=True, detail=f"mode {settings.decision.mode.value}")
     yield _tried("state folder", lambda: _state_folder(settings.state_folder))
-    yield _tried("database", lambda: _database(settings.state_folder))
+    yield _tried("database", lambda: _database(settings.state_folder, repair=extent.repair))
     yield from _spool_and_index(settings, extent, console)
     yield _tried("disk", lambda: _disk(settings))
     yield _tried("pynetdicom", _library)
@@ -154,12 +154,20 @@ def _state_folder(folder: Path) -> str:
     return f"{folder} can be written"
 
 
-def _database(folder: Path) -> str:
+def _database(folder: Path, *, repair: bool) -> str:
     with Store.open(folder) as store:
         problems = store.integrity_problems()
+        if repair and not problems:
+            store.count_list_anew()
+        agrees = bool(problems) or store.list_counts_agree()
         counts = store.counts()
     if problems:
         raise TriageError(f"damaged: {problems[0]}; stop the service and restore the last backup")
+    if not agrees:
+        raise TriageError(
+            "the reading list's counts and name words are not those of its work items; run"
+            " `triage check --repair`, which makes them anew"
+        )
     return f"whole, {sum(counts.studies.values())} studies"
 
 

@@ -14,6 +14,7 @@ from triage.delivery.report_lane import ReportLane
 from triage.delivery.result_lane import ResultLane
 from triage.hl7.values import MessageKind
 from triage.log import get_logger
+from triage.owners import is_predecessor
 from triage.store import Store
 from triage.ups.events import event_lanes
 
@@ -42,6 +43,7 @@ def run(
         ready: Called once when every lane runs.
     """
     with Store.open(settings.state_folder) as store:
+        _take_back(store)
         lanes = [
             *(ReportLane(settings, place, store, stop) for place in settings.destinations),
             *event_lanes(settings, store, stop),
@@ -54,3 +56,11 @@ def run(
         log.info("courier started", action="courier_started", count=len(lanes))
         run_lanes(lanes, stop, alive, ready)
     log.info("courier stopped", action="courier_stopped")
+
+
+def _take_back(store: Store) -> None:
+    """Free what a courier that was killed still holds: nobody has to wait for its leases."""
+    deliveries = store.reap_deliveries(is_predecessor) + store.reap_results(is_predecessor)
+    events = store.reap_events(is_predecessor)
+    if deliveries or events:
+        log.warning("leases taken back", action="reaped", deliveries=deliveries, count=events)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from triage.delivery.lane import run_lanes
 from triage.log import get_logger
-from triage.owners import is_dead
+from triage.owners import is_dead, is_predecessor
 from triage.receivers.asking import AskingLane
 from triage.receivers.configured import configured_receivers
 from triage.receivers.lane import ReceiverLane
@@ -45,6 +45,8 @@ def run(
         ready: Called once when every lane runs.
     """
     with Store.open(settings.state_folder) as store:
+        if count := store.reap_receiver_changes(is_predecessor):
+            log.warning("leases taken back", action="receivers_reaped", count=count)
         receivers = configured_receivers(settings, store)
         store.know_receivers([receiver.name for receiver in receivers])
         lanes: list[Lane] = [

@@ -20,7 +20,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     UnifiedProcedureStepPush,
 )
 
-from triage.delivery.association import Line, PeerError, Trouble, opened
+from triage.delivery.association import Line, PeerError, Trouble, opened, stop_find
 from triage.receivers.receiver import Acknowledgement, NotTakenError, Standing, Words
 from triage.settings import Destination
 from triage.values import Priority, StepState
@@ -154,6 +154,7 @@ class UpsManager:
             elif identifier is not None and _is_of(identifier, study):
                 found.append(_work_item(identifier, str(identifier.get("SOPInstanceUID", ""))))
             if len(found) > _MOST_MATCHES:
+                stop_find(association, answers, UnifiedProcedureStepPull)
                 raise NotTakenError(
                     f"{self.name} names more than {_MOST_MATCHES} work items for this study",
                     refused=True,

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, insert, select, text, update
+from sqlalchemy import and_, insert, or_, select, text, true, update
 
 from triage.store.database import Database
 from triage.store.placing import (
     BY_BRAKE,
     BY_MODE,
+    CAPPED_HERE,
     Cause,
     place_all,
     record_class,
     shown_class,
 )
 from triage.store.receiver_queue import enqueue_put_back
-from triage.store.schema import MOVABLE, controls, studies, work_items
-from triage.store.standing import PAUSED, as_ordered, is_paused, placements
+from triage.store.schema import MOVABLE, controls, priority_changes, studies, work_items
+from triage.store.standing import PAUSED, as_ordered, films_of, is_paused, placements
 from triage.values import StudyState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Row
 
-    from triage.store.records import Placement, StandingDecision
+    from triage.store.records import Films, Placement, StandingDecision
+
+_CAPPED = and_(text(MOVABLE), work_items.c.capped_at.is_not(None))
 
 
 class BrakeVerbs(Database):
@@ -49,7 +52,7 @@ class BrakeVerbs(Database):
         with self.writing() as connection:
             _set_paused(connection, self.clock(), paused=True)
             cause = Cause(BY_BRAKE, reason)
-            _lift_cap(connection, cause, self.clock())
+            _lift_cap(connection, _capped(connection), cause, self.clock())
             moved = _place_all(connection, self.clock(), as_ordered, cause)
             enqueue_put_back(connection, reason, self.clock())
             return moved
@@ -69,14 +72,15 @@ class BrakeVerbs(Database):
         placing: Callable[[StandingDecision], Placement],
         reason: str,
         *,
-        lift_cap: bool = False,
+        raises: Callable[[Films], bool] = lambda _films: True,
     ) -> int:
         """Place every study anew, as after a change of the site's mode; not while paused.
 
         Args:
             placing: Says where each decided study belongs.
             reason: What stands in the ledger.
-            lift_cap: In this mode nothing is raised, by the cap neither.
+            raises: Says by a study's films whether its site's mode raises anything; where it
+                does not, the cap raises nothing at the receivers either.
 
         Returns:
             How many studies changed their class.
@@ -85,8 +89,7 @@ class BrakeVerbs(Database):
             if is_paused(connection):
                 return 0
             cause = Cause(BY_MODE, reason)
-            if lift_cap:
-                _lift_cap(connection, cause, self.clock())
+            _adapt_cap(connection, cause, raises, self.clock())
             return _place_all(connection, self.clock(), placing, cause)
 
 
@@ -113,10 +116,42 @@ def _place_all(
     return moved
 
 
-def _lift_cap(connection: Connection, cause: Cause, now: datetime) -> None:
+def _adapt_cap(
+    connection: Connection, cause: Cause, raises: Callable[[Films], bool], now: datetime
+) -> None:
+    """Take the cap's word back wherever the present mode would have it otherwise.
+
+    The clock then says anew what the cap has raised, and to whom.
+    """
+    here = (
+        select(true())
+        .where(
+            # Under this step, or under one before it that was cancelled unread.
+            or_(
+                priority_changes.c.work_item_uid == work_items.c.work_item_uid,
+                priority_changes.c.study_instance_uid == work_items.c.study_instance_uid,
+            ),
+            priority_changes.c.changed_at == work_items.c.capped_at,
+            priority_changes.c.reason == CAPPED_HERE,
+        )
+        .exists()
+        .label("here")
+    )
+    rows = connection.execute(select(work_items, here).where(_CAPPED)).all()
+    films = films_of(connection) if rows else {}
+    wrong = [row for row in rows if raises(films.get(row.study_instance_uid, ())) == row.here]
+    _lift_cap(connection, wrong, cause, now)
+
+
+def _capped(connection: Connection) -> Sequence[Row[Any]]:
+    return connection.execute(select(work_items).where(_CAPPED)).all()
+
+
+def _lift_cap(
+    connection: Connection, rows: Sequence[Row[Any]], cause: Cause, now: datetime
+) -> None:
     """Tell those who follow the ledger that what the cap had raised is put back."""
-    raised = and_(text(MOVABLE), work_items.c.capped_at.is_not(None))
-    for row in connection.execute(select(work_items).where(raised)).all():
+    for row in rows:
         connection.execute(
             update(work_items)
             .where(work_items.c.work_item_uid == row.work_item_uid)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, false, or_, true
+from sqlalchemy import and_, false, literal_column, or_, select, text, true
 
+from triage.store.list_counts_schema import name_words
 from triage.store.names import folded
-from triage.store.schema import work_items
+from triage.store.schema import CLAIMED, EVERY_CLAIMED, LABELLED, LOCATED, OPEN, work_items
+from triage.values import StepState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from sqlalchemy import Select
     from sqlalchemy.sql.elements import ColumnElement
     from sqlalchemy.sql.schema import Column
 
@@ -31,13 +36,30 @@ _NAME_GROUPS = (
 )
 
 
+# What a pattern of a name says of one of its words: its beginning. A NUL ends a text for SQLite.
+_WORD = re.compile(r"(?:^|[\^ ])([^\^ *?\0]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A way to find the open lines that a selection may want, without going through the list.
+
+    Attributes:
+        holds: What all of them fulfil; an index serves it.
+        each: Selects a row for every one of them from that index alone.
+    """
+
+    holds: ColumnElement[bool]
+    each: Select[Any]
+
+
 def condition(selection: Selection) -> ColumnElement[bool]:
     """Return the condition that a row of the wanted lines fulfils; classes are not part of it."""
     return and_(true(), *_conditions(selection))
 
 
 def index_condition(selection: Selection) -> ColumnElement[bool] | None:
-    """Return the one condition that is best looked up in an index, None when there is none."""
+    """Return the one condition by which ended lines are best looked up, None when none serves."""
     for column, patterns in _text_keys(selection):
         if patterns and all(_prefix(pattern) for pattern in patterns):
             return _any_pattern((column,), patterns)
@@ -45,6 +67,37 @@ def index_condition(selection: Selection) -> ColumnElement[bool] | None:
     if names and all(_prefix(pattern) for pattern in names):
         return _any_pattern(_NAME_GROUPS, names)
     return None
+
+
+def lookups(selection: Selection) -> Iterator[Lookup]:
+    """Yield the ways to look up open lines, the most telling first."""
+    for column, patterns in _text_keys(selection):
+        if patterns and all(_prefix(pattern) for pattern in patterns):
+            yield _among_open(OPEN, _any_pattern((column,), patterns))
+    words = [_longest_word(pattern) for pattern in _name_patterns(selection.patient_names)]
+    if words and all(words) and len(set(words)) <= _MOST_PATTERNS:
+        spelt = or_(*(_like(name_words.c.word, f"{word}*") for word in dict.fromkeys(words)))
+        named = select(name_words.c.work_item_uid).where(spelt)
+        yield Lookup(work_items.c.work_item_uid.in_(named), named)
+    if selection.claimed_by:
+        yield _among_open(CLAIMED, work_items.c.claimed_by.in_(selection.claimed_by))
+    elif selection.step_states == (StepState.IN_PROGRESS,):
+        yield _among_open(EVERY_CLAIMED, true())
+    if selection.labels and "" not in selection.labels:
+        yield _among_open(LABELLED, work_items.c.label.in_(selection.labels))
+    if selection.patient_locations and "" not in selection.patient_locations:
+        yield _among_open(LOCATED, work_items.c.patient_location.in_(selection.patient_locations))
+
+
+def _among_open(lines: str, holds: ColumnElement[bool]) -> Lookup:
+    """Return a lookup by an index of some of the open lines, word for word as it is defined."""
+    among = and_(text(lines), holds)
+    return Lookup(among, select(literal_column("1")).select_from(work_items).where(among))
+
+
+def _longest_word(pattern: str) -> str:
+    """Return the longest beginning of a word that every matching name has; empty when none."""
+    return max(_WORD.findall(pattern), key=len, default="")
 
 
 def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:

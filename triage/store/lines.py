@@ -24,13 +24,18 @@ _STEP_LABEL = "00741204"
 
 def entries_of(connection: Connection, uids: Sequence[str]) -> dict[str, WorklistEntry]:
     """Return lines by their work item UIDs; a UID that is not known is left out."""
-    found: dict[str, WorklistEntry] = {}
+    return {row.work_item_uid: entry for row, entry in rows_and_entries(connection, uids)}
+
+
+def rows_and_entries(
+    connection: Connection, uids: Sequence[str]
+) -> Iterator[tuple[Row[Any], WorklistEntry]]:
+    """Yield the rows of work items, each with its line; a UID that is not known is left out."""
     for start in range(0, len(uids), _AT_ONCE):
-        found.update(_some(connection, uids[start : start + _AT_ONCE]))
-    return found
+        yield from _some(connection, uids[start : start + _AT_ONCE])
 
 
-def _some(connection: Connection, uids: Sequence[str]) -> Iterator[tuple[str, WorklistEntry]]:
+def _some(connection: Connection, uids: Sequence[str]) -> Iterator[tuple[Row[Any], WorklistEntry]]:
     query = (
         select(
             work_items,
@@ -53,7 +58,7 @@ def _some(connection: Connection, uids: Sequence[str]) -> Iterator[tuple[str, Wo
         count, thumbnail = images.get(row.study_instance_uid, (0, ""))
         reported = tuple(written.get(row.study_instance_uid, ()))
         note = notes.get(row.work_item_uid, "")
-        yield row.work_item_uid, _entry(row, count, thumbnail, reported, note)
+        yield row, _entry(row, count, thumbnail, reported, note)
 
 
 def _images(connection: Connection, study_uids: Sequence[str]) -> Mapping[str, tuple[int, str]]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from triage.store.list_counts_schema import count_anew, name_words, place_counts
 from triage.store.names import name_keys
-from triage.store.schema import priority_changes, step_changes, work_items
+from triage.store.schema import SCHEMA_VERSION, priority_changes, step_changes, work_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,7 +73,8 @@ def migrate(connection: Connection, version: int) -> None:
         connection: The transaction; tables that are new altogether are made by the caller.
         version: The version that the database has; smaller than the present one.
     """
-    _TO_PRESENT[version](connection)
+    for step in range(version, SCHEMA_VERSION):
+        _FROM[step](connection)
 
 
 def _from_1(connection: Connection) -> None:
@@ -99,4 +101,15 @@ def _fold_names(connection: Connection) -> None:
         connection.execute(_FOLD, values)
 
 
-_TO_PRESENT: Final[Mapping[int, Callable[[Connection], None]]] = {1: _from_1}
+def _from_2(connection: Connection) -> None:
+    """Version 3 keeps counts and name words beside the open list, and finds more by indexes."""
+    for name in ("study", "patient", "accession"):
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS work_items_by_{name}")
+    for index in work_items.indexes:
+        index.create(connection, checkfirst=True)
+    for table in (place_counts, name_words):
+        table.create(connection)
+    count_anew(connection)
+
+
+_FROM: Final[Mapping[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2}

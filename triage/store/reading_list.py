@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, select, text
+from sqlalchemy import Double, and_, func, or_, select, text, type_coerce
 
-from triage.store.choosing import condition, index_condition
+from triage.store.choosing import condition, index_condition, lookups
 from triage.store.database import Database
 from triage.store.lines import entries_of
+from triage.store.list_counts_schema import agrees, count_anew
 from triage.store.list_records import EVERYTHING, Position, Window
-from triage.store.reading_order import Reading, count_from, counts, key_before, keys_after
+from triage.store.reading_order import Reading, key_before, keys_after, sorted_keys, stands_in
 from triage.store.schema import OPEN, work_items
-from triage.values import RankedEntry, ReadingClass, class_after_cap
+from triage.store.tally import Tally
+from triage.values import RankedEntry, ReadingClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ColumnElement
 
+    from triage.store.choosing import Lookup
     from triage.store.list_records import Selection
     from triage.values import WorklistEntry
 
-# Up to so many matches of an index are sorted in memory; of more, the order itself is walked.
-_FEW = 2_000
+# Up to so many lines that an index finds are sorted; of more, the order itself is walked.
+_FEW = 5_000
+_FEW_ENOUGH = 100  # no other index needs to be asked
 _PAGE = 500
-# Up to so many positions are counted from each line to the next, by one statement each.
-_COUNTED = 200
 _NO_LIMIT = 2**31 - 1
 
 
@@ -62,13 +63,13 @@ class ReadingListVerbs(Database):
         with self.reading() as connection:
             places = _open_places(connection, reading, chosen, after, limit)
             found = entries_of(connection, [place.work_item_uid for place in places])
-            numbers = _numbers(connection, reading, places, whole=chosen == EVERYTHING)
-            by_class, overdue = counts(connection, reading)
+            tally = Tally.read(connection, reading)
+            numbers = _numbers(connection, tally, places, whole=chosen == EVERYTHING)
         ranked = (
             RankedEntry.at(number, found[place.work_item_uid], now, cap_seconds)
             for number, place in zip(numbers, places, strict=True)
         )
-        return Window(tuple(ranked), sum(by_class.values()), by_class, overdue)
+        return Window(tuple(ranked), tally.total, tally.by_class, tally.overdue)
 
     def ranked_entry(
         self, work_item_uid: str, now: datetime, cap_seconds: float
@@ -82,9 +83,9 @@ class ReadingListVerbs(Database):
             ranked = RankedEntry.at(0, entry, now, cap_seconds)
             if entry.ended_at is not None:
                 return ranked
-            return replace(
-                ranked, position=1 + count_from(connection, reading, None, Position.of(ranked))
-            )
+            tally = Tally.read(connection, reading)
+            (position,) = tally.positions(connection, [Position.of(ranked)])
+        return replace(ranked, position=position)
 
     def neighbours(self, ranked: RankedEntry, now: datetime, cap_seconds: float) -> tuple[str, str]:
         """Return the work items before and behind an open line, empty at the ends."""
@@ -164,6 +165,16 @@ class ReadingListVerbs(Database):
             found = entries_of(connection, [place.work_item_uid for place in places])
         return [found[place.work_item_uid] for place in places]
 
+    def list_counts_agree(self) -> bool:
+        """Whether what is kept beside the list is what the work items say; reads all of them."""
+        with self.reading() as connection:
+            return agrees(connection)
+
+    def count_list_anew(self) -> None:
+        """Make what is kept beside the list anew from the work items."""
+        with self.writing() as connection:
+            count_anew(connection)
+
     def worklist_entries(self) -> tuple[WorklistEntry, ...]:
         """Return every open line, by arrival; for small lists, whatever their order."""
         query = (
@@ -185,16 +196,14 @@ def _open_places(
     limit: int,
 ) -> list[Position]:
     """Return the places of the open lines that are wanted, in reading order."""
+    if chosen.step_states and all(state.final for state in chosen.step_states):
+        return []
     wanted = _wanted(chosen)
-    narrow = None if chosen.keep_urgent else index_condition(chosen)
-    rows = None if narrow is None else _few(connection, and_(narrow, condition(chosen), text(OPEN)))
-    if rows is None:
+    lookup = None if chosen.keep_urgent else _fewest(connection, chosen)
+    if lookup is None:
         return keys_after(connection, reading, after, limit, wanted)
-    places = [_place(row, reading) for row in rows]
-    fitting = [place for place in places if place.effective_class in wanted]
-    if after is not None:
-        fitting = [place for place in fitting if _order(place) > _order(after)]
-    return sorted(fitting, key=_order)[:limit]
+    holds = or_(*(stands_in(one, also) for one, also in wanted.items()))
+    return sorted_keys(connection, reading, after, limit, and_(lookup.holds, holds))
 
 
 def _wanted(chosen: Selection) -> Mapping[ReadingClass, ColumnElement[bool]]:
@@ -206,66 +215,41 @@ def _wanted(chosen: Selection) -> Mapping[ReadingClass, ColumnElement[bool]]:
     return wanted
 
 
-def _few(connection: Connection, holds: ColumnElement[bool]) -> Sequence[Any] | None:
-    """Return the rows for which something holds, None when they are many."""
-    query = select(
-        work_items.c.work_item_uid,
-        work_items.c.arrived_at,
-        work_items.c.reading_class,
-        work_items.c.claimed_at,
-        work_items.c.held_by,
-    )
-    rows = connection.execute(query.where(holds).limit(_FEW + 1)).all()
-    return rows if len(rows) <= _FEW else None
-
-
-def _place(row: Any, reading: Reading) -> Position:  # noqa: ANN401 - any row with these columns
-    effective = class_after_cap(
-        row.reading_class,
-        row.arrived_at,
-        row.claimed_at,
-        row.held_by,
-        reading.now,
-        reading.cap_seconds,
-    )
-    return Position(effective, row.arrived_at, row.work_item_uid)
-
-
-def _order(place: Position) -> tuple[ReadingClass, datetime, str]:
-    return place.effective_class, place.arrived_at, place.work_item_uid
+def _fewest(connection: Connection, chosen: Selection) -> Lookup | None:
+    """Return the lookup that finds the fewest lines, None where each finds many."""
+    best, fewest = None, _FEW + 1
+    for lookup in lookups(chosen):
+        query = select(func.count()).select_from(lookup.each.limit(fewest).subquery())
+        number = connection.execute(query).scalar_one()
+        if number < fewest:
+            best, fewest = lookup, number
+        if number <= _FEW_ENOUGH:
+            break
+    return best
 
 
 def _ended(connection: Connection, chosen: Selection, limit: int) -> list[str]:
     """Return the ended items that are wanted, by arrival."""
+    if chosen.step_states and not any(state.final for state in chosen.step_states):
+        return []
     holds = and_(condition(chosen), text(f"NOT ({OPEN})"))
     if chosen.classes:
         holds = and_(holds, work_items.c.reading_class.in_(chosen.classes))
+    arrived_at: ColumnElement[Any] = work_items.c.arrived_at
     narrow = index_condition(chosen)
-    rows = None if narrow is None else _few(connection, and_(narrow, holds))
-    if rows is not None:
-        ordered = sorted((row.arrived_at, row.work_item_uid) for row in rows)
-        return [uid for _, uid in ordered[:limit]]
+    if narrow is not None:
+        # Sorted apart from any index: that of the order would be walked from end to end.
+        holds, arrived_at = and_(narrow, holds), type_coerce(work_items.c.arrived_at, Double) + 0.0
     query = select(work_items.c.work_item_uid).where(holds)
-    query = query.order_by(work_items.c.arrived_at, work_items.c.work_item_uid).limit(limit)
+    query = query.order_by(arrived_at, work_items.c.work_item_uid).limit(limit)
     return list(connection.execute(query).scalars())
 
 
 def _numbers(
-    connection: Connection, reading: Reading, places: list[Position], *, whole: bool
+    connection: Connection, tally: Tally, places: Sequence[Position], *, whole: bool
 ) -> Sequence[int]:
-    """Return the positions of lines on the whole list.
-
-    A few are found by counting from each to the next; many, by walking the order to the last.
-    """
-    if not places:
-        return ()
-    first = 1 + count_from(connection, reading, None, places[0])
-    if whole:
-        return range(first, first + len(places))
-    if len(places) <= _COUNTED:
-        steps = [count_from(connection, reading, one, other) for one, other in pairwise(places)]
-        return list(accumulate(steps, initial=first))
-    last = 1 + count_from(connection, reading, None, places[-1])
-    walked = keys_after(connection, reading, None, last, _wanted(EVERYTHING))
-    numbers = {place.work_item_uid: number for number, place in enumerate(walked, start=1)}
-    return [numbers[place.work_item_uid] for place in places]
+    """Return the positions of lines on the whole list; on the whole one itself they count up."""
+    if not whole or not places:
+        return tally.positions(connection, places)
+    (first,) = tally.positions(connection, places[:1])
+    return range(first, first + len(places))

@@ -7,9 +7,7 @@ Nothing is computed over the whole list, and a study that changes touches its ow
 
 from __future__ import annotations
 
-import functools
 import heapq
-import operator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -20,6 +18,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    case,
     false,
     func,
     literal_column,
@@ -31,19 +30,17 @@ from sqlalchemy import (
 )
 
 from triage.store.list_records import Position
-from triage.store.schema import FIXED, MOVABLE, UtcTime, work_items
+from triage.store.schema import FIXED, MOVABLE, OPEN, ClassNumber, UtcTime, work_items
+from triage.store.tally import BELOW, RAISED_TO
 from triage.values import ReadingClass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Select
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ColumnElement
 
-_RAISED_TO = ReadingClass.SUSPECTED_ABNORMAL
-_BELOW = tuple(one for one in ReadingClass if one > _RAISED_TO)
 # Times are kept as doubles of seconds since 1970, exact to the microsecond. The difference of
 # two is off by less than this, and two that differ are further apart than twice this.
 _HALF_A_MICROSECOND = 5e-7
@@ -64,7 +61,7 @@ def _claimed_overdue() -> ColumnElement[bool]:
 def _own(reading_class: ReadingClass) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions of the streams of what stands in its own class."""
     own = work_items.c.reading_class == literal_column(str(int(reading_class)))
-    if reading_class <= _RAISED_TO:
+    if reading_class <= RAISED_TO:
         return and_(text(MOVABLE), own), and_(text(FIXED), own)
     return (
         and_(text(MOVABLE), own, work_items.c.arrived_at > _HORIZON),
@@ -99,15 +96,6 @@ def _precedes(prefix: str) -> ColumnElement[bool]:
     )
 
 
-def _from(prefix: str) -> ColumnElement[bool]:
-    """Return what holds at a place and behind it."""
-    arrived_at, uid = _place_parameters(prefix)
-    return and_(
-        work_items.c.arrived_at >= arrived_at,
-        or_(work_items.c.arrived_at > arrived_at, work_items.c.work_item_uid >= uid),
-    )
-
-
 def _place_parameters(prefix: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     return (
         bindparam(f"{prefix}_arrived_at", type_=UtcTime),
@@ -115,28 +103,25 @@ def _place_parameters(prefix: str) -> tuple[ColumnElement[Any], ColumnElement[An
     )
 
 
-def _number(
-    streams: Iterable[ColumnElement[bool]], *bounds: ColumnElement[bool]
-) -> ColumnElement[int]:
-    """Return how many lines some streams have together."""
-    counted = (
-        select(func.count()).select_from(work_items).where(stream, *bounds).scalar_subquery()
-        for stream in streams
-    )
-    return functools.reduce(operator.add, counted)
-
-
 # Statements that are made for every page are built once: SQLAlchemy takes longer to build one
 # than SQLite to carry it out.
-_RAISED = tuple(stream for below in _BELOW for stream in _raised(below))
-_STREAMS = {one: _own(one) + (_RAISED if one is _RAISED_TO else ()) for one in ReadingClass}
-_COUNTS = select(*(_number(_own(one)) for one in ReadingClass), _number(_RAISED))
-_WHOLE = {one: select(_number(_STREAMS[one])) for one in ReadingClass}
-_BEFORE = {one: select(_number(_STREAMS[one], _precedes("last"))) for one in ReadingClass}
-_BEHIND = {one: select(_number(_STREAMS[one], _from("first"))) for one in ReadingClass}
-_BETWEEN = {
-    one: select(_number(_STREAMS[one], _from("first"), _precedes("last"))) for one in ReadingClass
-}
+_RAISED = tuple(stream for below in BELOW for stream in _raised(below))
+_STREAMS = {one: _own(one) + (_RAISED if one is RAISED_TO else ()) for one in ReadingClass}
+
+
+# The class after the cap, of any open line.
+_effective = case(
+    (work_items.c.reading_class <= literal_column(str(int(RAISED_TO))), work_items.c.reading_class),
+    (work_items.c.held_by != "", work_items.c.reading_class),
+    (
+        or_(
+            and_(work_items.c.claimed_at.is_(None), work_items.c.arrived_at <= _HORIZON),
+            _claimed_overdue(),
+        ),
+        literal_column(str(int(RAISED_TO)), type_=ClassNumber),
+    ),
+    else_=work_items.c.reading_class,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +174,44 @@ def keys_after(
     return found
 
 
+def stands_in(effective: ReadingClass, holds: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a line stands in a class after the cap, and something holds."""
+    return and_(_effective == literal_column(str(int(effective))), holds)
+
+
+def sorted_keys(
+    connection: Connection,
+    reading: Reading,
+    after: Position | None,
+    limit: int,
+    holds: ColumnElement[bool],
+) -> list[Position]:
+    """Return the places of the open lines for which something holds, sorted: for few lines.
+
+    Args:
+        connection: The transaction.
+        reading: When the list is read.
+        after: Begin behind this; at the top when None.
+        limit: At most so many.
+        holds: What holds for them; an index must serve it.
+    """
+    query = select(
+        _effective.label("effective"), work_items.c.arrived_at, work_items.c.work_item_uid
+    )
+    query = query.where(holds, text(OPEN))
+    values = reading.values
+    if after is not None:
+        query = query.where(
+            or_(
+                _effective > int(after.effective_class),
+                and_(_effective == int(after.effective_class), _follows("first")),
+            )
+        )
+        values |= _values("first", after)
+    query = query.order_by("effective", work_items.c.arrived_at, work_items.c.work_item_uid)
+    return [Position(*row) for row in connection.execute(query.limit(limit), values)]
+
+
 def key_before(connection: Connection, reading: Reading, place: Position) -> Position | None:
     """Return the place before one on the open list, None at the top."""
     for effective in sorted(ReadingClass, reverse=True):
@@ -203,38 +226,6 @@ def key_before(connection: Connection, reading: Reading, place: Position) -> Pos
         if found:
             return max(found, key=_within_class)
     return None
-
-
-def count_from(
-    connection: Connection, reading: Reading, first: Position | None, last: Position
-) -> int:
-    """Return how many open lines stand at or behind `first` (the top when None) before `last`."""
-    values = {**reading.values, **_values("last", last)}
-    begin = ReadingClass.URGENT_ORDER
-    if first is not None:
-        values |= _values("first", first)
-        begin = first.effective_class
-    return sum(
-        connection.execute(_counting(effective, first, last), values).scalar_one()
-        for effective in ReadingClass
-        if begin <= effective <= last.effective_class
-    )
-
-
-def _counting(effective: ReadingClass, first: Position | None, last: Position) -> Select[int]:
-    """Return the statement that counts what one class has between two places."""
-    begins = first is not None and effective is first.effective_class
-    if effective is last.effective_class:
-        return _BETWEEN[effective] if begins else _BEFORE[effective]
-    return _BEHIND[effective] if begins else _WHOLE[effective]
-
-
-def counts(connection: Connection, reading: Reading) -> tuple[dict[ReadingClass, int], int]:
-    """Return how many open lines each effective class has, and how many the cap has raised."""
-    *own, overdue = connection.execute(_COUNTS, reading.values).one()
-    by_class = dict(zip(ReadingClass, map(int, own), strict=True))
-    by_class[_RAISED_TO] += overdue
-    return by_class, int(overdue)
 
 
 def overdue_items(connection: Connection, reading: Reading, limit: int) -> Sequence[Any]:

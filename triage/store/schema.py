@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -158,12 +158,18 @@ instances = Table(
 OPEN = "ended_at IS NULL"
 MOVABLE = f"{OPEN} AND claimed_at IS NULL AND held_by = ''"
 FIXED = f"{OPEN} AND (claimed_at IS NOT NULL OR held_by <> '')"
+# Of what is open, the few with something that most lines have not.
+CLAIMED = f"{OPEN} AND claimed_at IS NOT NULL"
+EVERY_CLAIMED = f"{CLAIMED} AND claimed_by >= ''"  # says which index serves it
+LOCATED = f"{OPEN} AND patient_location <> ''"
+LABELLED = f"{OPEN} AND label <> ''"
 
 work_items = Table(
     "work_items",
     metadata,
     Column("work_item_uid", String(64), primary_key=True),
-    # NULL for an item that another system pushed: it has no study of ours.
+    # NULL for an item that is not the step to read a study of ours: another system pushed it, or
+    # it was cancelled unread and another step has taken its place.
     Column("study_instance_uid", String(64), ForeignKey("studies.study_instance_uid"), unique=True),
     Column("arrived_at", UtcTime, nullable=False),
     Column("reading_class", ClassNumber, nullable=False),
@@ -218,12 +224,26 @@ work_items = Table(
         "arrived_at",
         sqlite_where=text(f"{MOVABLE} AND capped_at IS NULL AND reading_class > 1"),
     ),
-    Index("work_items_by_study", "named_study_uid"),
-    Index("work_items_by_patient", "patient_id"),
+    # The end beside the key: how many open lines there are to a key is told by the index alone.
+    Index("work_items_by_study", "named_study_uid", "ended_at"),
+    Index("work_items_by_patient", "patient_id", "ended_at"),
+    Index("work_items_by_accession", "accession_number", "ended_at"),
+    Index(
+        "work_items_claimed",
+        "claimed_by",
+        "reading_class",
+        "arrived_at",
+        "work_item_uid",
+        "claimed_at",
+        "held_by",
+        sqlite_where=text(CLAIMED),
+    ),
+    Index("work_items_by_location", "patient_location", sqlite_where=text(LOCATED)),
+    Index("work_items_by_label", "label", sqlite_where=text(LABELLED)),
+    # Names of what has ended; those of the open list are in name_words.
     Index("work_items_by_name", "name_alphabetic"),
     Index("work_items_by_ideographic_name", "name_ideographic"),
     Index("work_items_by_phonetic_name", "name_phonetic"),
-    Index("work_items_by_accession", "accession_number"),
 )
 
 step_changes = Table(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, or_, select, update
 
 from triage.store.database import Database
-from triage.store.lines import entries_of
+from triage.store.lines import rows_and_entries
 from triage.store.step_events import (
     announce,
     forget_subscriptions,
@@ -28,7 +28,7 @@ from triage.store.ups_schema import (
     step_subscriptions,
     step_watchers,
 )
-from triage.store.work_items import read_steps, write_new_step, write_step
+from triage.store.work_items import step_of, write_new_step, write_step
 from triage.values import RankedEntry
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ class StepVerbs(Database):
         A UID that is not known is left out. Positions are not counted: they are 0.
         """
         with self.reading() as connection:
-            entries = entries_of(connection, work_item_uids)
-            steps = read_steps(connection, work_item_uids)
-        return tuple(
-            StepLine(RankedEntry.at(0, entries[uid], now, cap_seconds), steps[uid])
-            for uid in work_item_uids
-            if uid in entries
-        )
+            found = {
+                row.work_item_uid: StepLine(
+                    RankedEntry.at(0, entry, now, cap_seconds), step_of(row)
+                )
+                for row, entry in rows_and_entries(connection, work_item_uids)
+            }
+        return tuple(found[uid] for uid in work_item_uids if uid in found)
 
     def change_step_telling(
         self,

@@ -11,6 +11,8 @@ from triage.store.list_records import StepRecord, StepSubject
 from triage.store.placing import (
     BY_CAP,
     BY_ORDER,
+    CAPPED,
+    CAPPED_HERE,
     Cause,
     by_person,
     name_columns,
@@ -23,17 +25,18 @@ from triage.store.placing import (
 from triage.store.reading_order import Reading, overdue_items
 from triage.store.records import Placement
 from triage.store.schema import instances, studies, work_items
-from triage.store.standing import placement_of
+from triage.store.standing import films_of, placement_of
+from triage.store.succession import place_again, succeed
 from triage.values import ImageState, ReadingClass, StepState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
 
     from triage.store.list_records import NewStep, OrderedStudies, OrderWord, StepChange
-    from triage.store.records import StandingDecision
+    from triage.store.records import Films, StandingDecision
 
 _AT_ONCE = 200
 
@@ -157,17 +160,30 @@ class WorkItemVerbs(Database):
                 hear_order(connection, row, word, placing, now)
         return tuple(row.work_item_uid for row in rows)
 
-    def note_overdue(self, now: datetime, cap_seconds: float) -> int:
+    def note_overdue(
+        self,
+        now: datetime,
+        cap_seconds: float,
+        raises: Callable[[Films], bool] = lambda _films: True,
+    ) -> int:
         """Write into the ledger what the cap has raised since the last look.
 
         The order itself follows from the time; this tells those who follow the ledger.
+
+        Args:
+            now: The present time.
+            cap_seconds: The cap.
+            raises: Says by a study's films whether its site's mode lets receivers be told.
 
         Returns:
             How many lines were written; call again until it is 0.
         """
         with self.writing() as connection:
             rows = overdue_items(connection, Reading(now, cap_seconds), _AT_ONCE)
+            own = [row.study_instance_uid for row in rows if row.study_instance_uid]
+            films = films_of(connection, instances.c.study_instance_uid.in_(own)) if own else {}
             for row in rows:
+                told = raises(films.get(row.study_instance_uid, ()))
                 connection.execute(
                     update(work_items)
                     .where(work_items.c.work_item_uid == row.work_item_uid)
@@ -179,7 +195,7 @@ class WorkItemVerbs(Database):
                     row.study_instance_uid or "",
                     row.reading_class,
                     ReadingClass.SUSPECTED_ABNORMAL,
-                    Cause(BY_CAP, "waited for the cap"),
+                    Cause(BY_CAP, CAPPED if told else CAPPED_HERE),
                     now,
                 )
         return len(rows)
@@ -188,17 +204,7 @@ class WorkItemVerbs(Database):
 def read_step(connection: Connection, work_item_uid: str) -> StepRecord | None:
     """Return a work item as one transaction sees it."""
     row = _row(connection, work_item_uid)
-    return None if row is None else _step(row)
-
-
-def read_steps(connection: Connection, work_item_uids: Sequence[str]) -> dict[str, StepRecord]:
-    """Return work items by their UIDs; one that is not known is left out."""
-    found: dict[str, StepRecord] = {}
-    for start in range(0, len(work_item_uids), _AT_ONCE):
-        some = work_item_uids[start : start + _AT_ONCE]
-        rows = connection.execute(select(work_items).where(work_items.c.work_item_uid.in_(some)))
-        found.update((row.work_item_uid, _step(row)) for row in rows)
-    return found
+    return None if row is None else step_of(row)
 
 
 def write_step(
@@ -217,6 +223,10 @@ def write_step(
         record_step(
             connection, work_item_uid, row.step_state, change.state, change.by, change.reason, now
         )
+    if change.successor is not None:
+        succeed(connection, row, change.successor, change.by, now)
+    if change.placing is not None:
+        place_again(connection, row, change.placing, change.by, now)
     if change.reading_class is not None:
         _tell_class(connection, row, change.reading_class, change.by, change.reason, now)
     return True
@@ -358,7 +368,8 @@ def _standing(
     return placement_of(connection, row.study_instance_uid, placing)
 
 
-def _step(row: Row[Any]) -> StepRecord:
+def step_of(row: Row[Any]) -> StepRecord:
+    """Return a row of a work item as its state machine sees it."""
     return StepRecord(
         work_item_uid=row.work_item_uid,
         study_instance_uid=row.study_instance_uid or "",

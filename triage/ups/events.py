@@ -159,9 +159,15 @@ class EventLane(PeerLane):
             status = _exchange(association, waiting[0], number)
             if status is None:
                 raise self._line.broken()
-            self._record(waiting.pop(0), status)
+            event = waiting.pop(0)
+            if not self._record(event, status):
+                # What comes after it in the life of this item waits until it is told.
+                later = [one for one in waiting if one.work_item_uid == event.work_item_uid]
+                self._hand_back(later, "", self._store.clock())
+                waiting[:] = [one for one in waiting if one not in later]
 
-    def _record(self, event: ClaimedEvent, status: int) -> None:
+    def _record(self, event: ClaimedEvent, status: int) -> bool:
+        """Record an answer; return False when the event is to be told once more."""
         if status == 0 or status in _WARNINGS:
             self._store.event_delivered(event.event_id, self._owner)
             log.info(
@@ -172,7 +178,7 @@ class EventLane(PeerLane):
                 kind=_name(event),
                 attempts=event.attempts,
             )
-            return
+            return True
         answer = Answer.BUSY if status in _BUSY else Answer.REFUSED
         again = self._next_attempt(event.attempts, answer)
         problem = f"the receiver answered status {status:04X}"
@@ -187,6 +193,7 @@ class EventLane(PeerLane):
             status=status,
             next_attempt_at=again,
         )
+        return again is None
 
     def _hand_back(self, waiting: list[ClaimedEvent], why: str, again: datetime) -> None:
         for event in waiting:

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 
-from triage.ups.attributes import PERFORMED, merged
+from triage.ups.attributes import PERFORMED, PROGRESS, merged
 from triage.values import Priority, ReadingClass
-from triage.worklist.ups import UPS_PUSH, date_time, work_item
+from triage.worklist.ups import UPS_PUSH, date_time, value_object, work_item, work_item_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
+
+    from pydicom.dataelem import DataElement
+    from pydicom.tag import BaseTag
 
     from triage.store import StepLine, StepRecord
 
@@ -29,8 +33,32 @@ CLASS_OF_WORD: Final = {
     Priority.LOW: ReadingClass.LIKELY_NORMAL,
 }
 
+# Attributes in the DICOM JSON model.
+_CHARACTER_SET: Final = "00080005"
+_SOP_CLASS_UID: Final = "00080016"
+_SOP_INSTANCE_UID: Final = "00080018"
+_MODIFIED_AT: Final = "00404010"
+_STATE: Final = "00741000"
+_PRIORITY: Final = "00741200"
+_WORKLIST_LABEL: Final = "00741202"
 
-def present(line: StepLine, label: str, references: Dataset | None = None) -> Dataset:
+# What `present` says of every item, whatever has been set.
+_ALWAYS_OURS: Final = (
+    "SpecificCharacterSet",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "ProcedureStepState",
+    "ScheduledProcedureStepPriority",
+    "ScheduledProcedureStepModificationDateTime",
+)
+
+
+def present(
+    line: StepLine,
+    label: str,
+    references: Dataset | None = None,
+    wanted: Container[BaseTag] | None = None,
+) -> Dataset:
     """Return a work item as it stands.
 
     Args:
@@ -38,13 +66,14 @@ def present(line: StepLine, label: str, references: Dataset | None = None) -> Da
         label: Worklist Label of the site.
         references: Input and Output Information of a study of ours, where they are wanted; see
             triage.worklist.ups.references.
+        wanted: These attributes are wanted, others may be left out; all when None.
 
     Returns:
         The whole item; never its Transaction UID.
     """
     step = line.step
-    said = from_json(step.attributes)
-    item = work_item(line.ranked, label) if step.study_instance_uid else Dataset()
+    said = from_json(_wanted(step.attributes, wanted))
+    item = work_item(line.ranked, label, wanted) if step.study_instance_uid else Dataset()
     if references is not None:
         item = merged(item, references)
     outputs = _outputs(item)
@@ -61,6 +90,49 @@ def present(line: StepLine, label: str, references: Dataset | None = None) -> Da
     return item
 
 
+def as_ended(item: Dataset) -> Dataset:
+    """Return what is kept of the step to read a study once it is no longer that step."""
+    kept = merged(item, Dataset())
+    for keyword in _ALWAYS_OURS:
+        if keyword in kept:
+            delattr(kept, keyword)
+    return kept
+
+
+def as_new(attributes: Dataset) -> Dataset:
+    """Return what of a step's own attributes holds before anybody has claimed it."""
+    kept = merged(attributes, Dataset())
+    for keyword in (PROGRESS, PERFORMED):
+        if keyword in kept:
+            delattr(kept, keyword)
+    return kept
+
+
+def present_object(line: StepLine, label: str) -> dict[str, Any]:
+    """Return what `present` does, without references, in the DICOM JSON model (PS3.18 F.2)."""
+    step = line.step
+    item = work_item_object(line.ranked, label) if step.study_instance_uid else {}
+    item |= step.attributes
+    said = {
+        _CHARACTER_SET: ("CS", "ISO_IR 192"),
+        _SOP_CLASS_UID: ("UI", UPS_PUSH),
+        _SOP_INSTANCE_UID: ("UI", step.work_item_uid),
+        _STATE: ("CS", step.state.value),
+        _PRIORITY: ("CS", line.ranked.effective_priority.value),
+        _MODIFIED_AT: ("DT", date_time(step.changed_at)),
+    }
+    if step.subject.label:
+        said[_WORKLIST_LABEL] = ("LO", step.subject.label)
+    item |= {name: {"vr": vr, "Value": [value]} for name, (vr, value) in said.items()}
+    return dict(sorted(item.items()))
+
+
+def _wanted(attributes: Mapping[str, Any], wanted: Container[BaseTag] | None) -> Mapping[str, Any]:
+    if wanted is None:
+        return attributes
+    return {name: value for name, value in attributes.items() if Tag(int(name, 16)) in wanted}
+
+
 def from_json(found: Mapping[str, Any]) -> Dataset:
     """Return a data set from its DICOM JSON model (PS3.18 F.2)."""
     return Dataset.from_json(dict(found)) if found else Dataset()
@@ -73,6 +145,18 @@ def to_json(dataset: Dataset) -> dict[str, Any]:
         ValueError: It has a value that is not of its type.
     """
     return dataset.to_json_dict()
+
+
+def object_of(item: Dataset) -> dict[str, Any]:
+    """Return a data set in the DICOM JSON model: attributes ascending, empty ones without value."""
+    return {f"{one.tag:08X}": _attribute(one) for one in item if one.tag.element}
+
+
+def _attribute(element: DataElement) -> dict[str, Any]:
+    if element.VR == "SQ":
+        items = [object_of(item) for item in element.value]
+        return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
+    return value_object(element)
 
 
 def subject_texts(item: Dataset) -> dict[str, str]:

@@ -8,12 +8,14 @@ its own. A change is one transaction with the events that follow from it. Errors
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from triage.conclude import place_standing
 from triage.store import Channel, NewStep, StepChange, StepEvent, StepSubject
 from triage.uids import is_uid, new_uid
 from triage.ups import statuses
@@ -21,9 +23,13 @@ from triage.ups.attributes import PROGRESS, merged, priority_of, to_create, to_s
 from triage.ups.items import (
     CLASS_OF_ORDER,
     CLASS_OF_WORD,
+    as_ended,
+    as_new,
     from_json,
     is_own,
+    object_of,
     present,
+    present_object,
     subject_texts,
     to_json,
 )
@@ -38,11 +44,18 @@ from triage.ups.reports import (
 from triage.ups.selection import selection_of
 from triage.ups.subscriptions import FILTERED_SUBSCRIPTION, GLOBAL_SUBSCRIPTION, GLOBAL_UIDS
 from triage.values import Priority, ReadingClass, StepState
-from triage.worklist.query import answer, check_query, has_unsupported_keys, matches, select
+from triage.worklist.query import (
+    answer,
+    check_query,
+    has_unsupported_keys,
+    matches,
+    named_in,
+    select,
+)
 from triage.worklist.ups import date_time, references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from pydicom.tag import BaseTag
@@ -52,11 +65,14 @@ if TYPE_CHECKING:
     from triage.ups.machine import Transition
     from triage.ups.reports import EventReport
 
+Item = TypeVar("Item")
+
 # How often a change is looked at anew because another one came between.
 _TRIES: Final = 20
 _LINES_AT_ONCE: Final = 100
 _LONGEST_ATTRIBUTES: Final = 1_000_000  # characters of JSON that readers may leave with one item
 _DISCONTINUED: Final = ("110513", "DCM", "Discontinued for unspecified reason")  # CID 9300
+_INPUTS: Final = "InputInformationSequence"
 _PRIORITY: Final = "ScheduledProcedureStepPriority"
 _GIVEN_ON_CANCEL: Final = (
     "ReasonForCancellation",
@@ -82,17 +98,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Found(Generic[Item]):
     """What a search came to.
 
     Attributes:
         status: PENDING, or PENDING_WITH_UNSUPPORTED_KEYS.
-        items: What matches, in reading order, the ended ones behind; each reduced to what was
-            asked for. It reads the database as it goes.
+        items: What matches, in reading order, the ended ones behind. It reads the database as it
+            goes.
     """
 
     status: int
-    items: Iterator[Dataset]
+    items: Iterator[Item]
 
 
 class StepService:
@@ -108,6 +124,7 @@ class StepService:
         self._label = settings.worklist.label
         self._cap_seconds = settings.worklist.waiting_cap_minutes * 60
         self._peers = frozenset(peer.ae_title for peer in settings.peers)
+        self._placing = partial(place_standing, settings)
 
     def create(self, work_item_uid: str, attributes: Dataset, by: str) -> Answer:
         """Put a work item on the list (N-CREATE, PS3.4 CC.2.5; POST /workitems).
@@ -165,32 +182,39 @@ class StepService:
         wanted = tuple(tags)
         return Answer(statuses.SUCCESS, select(item, wanted) if wanted else item, "", work_item_uid)
 
-    def search(
-        self, query: Dataset, *, limit: int | None = None, offset: int = 0, whole: bool = False
-    ) -> Found:
-        """Look for work items (C-FIND, CC.2.8; GET /workitems).
+    def search(self, query: Dataset) -> Found[Dataset]:
+        """Look for work items (C-FIND, CC.2.8), each reduced to what the query names.
 
         Args:
-            query: Matching and return keys. No key at all asks for everything.
-            limit: At most so many; None for all.
-            offset: So many matches are left out first.
-            whole: Answer with all attributes, not only with those that the query names; still
-                without Input Information unless it names that.
+            query: Matching and return keys. No key at all asks for everything, but Input
+                Information.
 
         Raises:
             PermanentError: The query cannot be understood; raised at once or, of a value that
                 only shows against an item, while the items are read.
         """
-        check_query(query)
-        items = self._matching(query)
-        # The status of every answer depends on what items have: on the first of them.
-        first = next(items, None)
-        unsupported = first is not None and has_unsupported_keys(query, first)
-        status = statuses.PENDING_WITH_UNSUPPORTED_KEYS if unsupported else statuses.PENDING
-        every = _chained(first, items)
-        stop = None if limit is None else offset + limit
-        some = islice(every, offset, stop)
-        return Found(status, some if whole else (answer(query, item) for item in some))
+        found = self._search(query, None if len(query) == 0 else named_in(query))
+        return Found(found.status, (answer(query, item) for _, item in found.items))
+
+    def search_objects(
+        self, query: Dataset, *, limit: int, offset: int = 0
+    ) -> Found[Mapping[str, Any]]:
+        """Look for work items (GET /workitems), each whole, in the DICOM JSON model.
+
+        Args:
+            query: Matching keys. Input Information is answered with where it is named.
+            limit: At most so many.
+            offset: So many matches are left out first.
+
+        Raises:
+            PermanentError: As `search` does.
+        """
+        referring = _INPUTS in query
+        found = self._search(query, None if referring else named_in(query))
+        some = islice(found.items, offset, offset + limit)
+        if referring:
+            return Found(found.status, (object_of(item) for _, item in some))
+        return Found(found.status, (present_object(line, self._label) for line, _ in some))
 
     def update(
         self, work_item_uid: str, modifications: Dataset, transaction_uid: str, by: str
@@ -232,6 +256,9 @@ class StepService:
             state: IN PROGRESS to claim it, COMPLETED, or CANCELED.
             transaction_uid: A new one to claim it, which is recorded; the same one afterwards.
             by: AE title or user name of who asks.
+
+        A study of ours whose step is cancelled is still to be read: a new step takes the place
+        of the old one on the list, in the same transaction.
 
         Returns:
             SUCCESS, ALREADY_CANCELED, ALREADY_COMPLETED, or UNKNOWN_WORK_ITEM,
@@ -284,7 +311,12 @@ class StepService:
                 return Answer(statuses.NOT_IN_PROGRESS, work_item_uid=work_item_uid)
             if step.claimed_by != by:
                 return Answer(statuses.WRONG_TRANSACTION_UID, work_item_uid=work_item_uid)
-            change = StepChange(by=by, state=StepState.SCHEDULED, reason="claim given back")
+            change = StepChange(
+                by=by,
+                state=StepState.SCHEDULED,
+                reason="claim given back",
+                placing=self._placing if is_own(step) else None,
+            )
             reports = reports_of_change(standing, standing, [StepState.SCHEDULED])
             if self._change(step, change, reports):
                 return Answer(statuses.SUCCESS, work_item_uid=work_item_uid)
@@ -457,7 +489,7 @@ class StepService:
     ) -> Answer:
         check_query(keys)
         # Before anything is written down: keys that nothing can be held against are refused.
-        found = [item.SOPInstanceUID for item in self._matching(keys)]
+        found = [item.SOPInstanceUID for _, item in self._matching(keys, named_in(keys))]
         self._store.subscribe_all(
             receiving_ae, channel, deletion_lock=deletion_lock, matching_keys=to_json(keys)
         )
@@ -466,16 +498,36 @@ class StepService:
             self._store.subscribe_matching(receiving_ae, channel, some, deletion_lock=deletion_lock)
         return Answer(statuses.SUCCESS, work_item_uid=FILTERED_SUBSCRIPTION)
 
-    def _matching(self, query: Dataset) -> Iterator[Dataset]:
-        """Yield the items that match a query, as they stand when it is their turn."""
-        show = self._whole if "InputInformationSequence" in query else self._plain
+    def _search(
+        self, query: Dataset, wanted: Container[BaseTag] | None
+    ) -> Found[tuple[StepLine, Dataset]]:
+        check_query(query)
+        items = self._matching(query, wanted)
+        # The status of every answer depends on what items have: on the first of them.
+        first = next(items, None)
+        if first is None:
+            return Found(statuses.PENDING, items)
+        unsupported = has_unsupported_keys(query, first[1])
+        status = statuses.PENDING_WITH_UNSUPPORTED_KEYS if unsupported else statuses.PENDING
+        return Found(status, chain([first], items))
+
+    def _matching(
+        self, query: Dataset, wanted: Container[BaseTag] | None
+    ) -> Iterator[tuple[StepLine, Dataset]]:
+        """Yield the items that match a query, as they stand when it is their turn.
+
+        Args:
+            query: Its keys.
+            wanted: The attributes to present, those of the query among them; all when None.
+        """
+        referring = _INPUTS in query
         now = self._store.clock()
         uids = self._selected(selection_of(query, self._label), now)
         while some := list(islice(uids, _LINES_AT_ONCE)):
             for line in self._store.step_lines(some, now, self._cap_seconds):
-                item = show(line)
+                item = self._whole(line) if referring else present(line, self._label, None, wanted)
                 if matches(query, item):
-                    yield item
+                    yield line, item
 
     def _selected(self, selection: Selection, now: datetime) -> Iterator[str]:
         """Yield the items that the database finds: the first of them at once, then the rest.
@@ -543,6 +595,14 @@ class StepService:
         change = StepChange(
             by=by, state=target, transaction_uid=transaction_uid if claims else None
         )
+        if target is StepState.CANCELED and is_own(step):
+            # The step ends, and keeps what it was about; the study is still to be read.
+            change = replace(
+                change,
+                attributes=to_json(as_ended(standing)),
+                successor=to_json(as_new(from_json(step.attributes))),
+                placing=self._placing,
+            )
         if not self._change(step, change, reports_of_change(standing, standing, [target])):
             return None
         return Answer(statuses.SUCCESS, work_item_uid=step.work_item_uid)
@@ -619,9 +679,3 @@ def _comment(keywords: tuple[str, ...]) -> str:
 def _crowded(work_item_uid: str) -> Answer:
     comment = "the work item changes too fast; try again"
     return Answer(statuses.RESOURCE_LIMITATION, None, comment, work_item_uid)
-
-
-def _chained(first: Dataset | None, others: Iterator[Dataset]) -> Iterator[Dataset]:
-    if first is not None:
-        yield first
-        yield from others

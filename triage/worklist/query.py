@@ -112,6 +112,11 @@ def answer(query: Dataset, item: Dataset) -> Dataset:
     return found
 
 
+def named_in(query: Dataset) -> frozenset[BaseTag]:
+    """Return the attributes of an item that a query can say or answer something of."""
+    return frozenset((*query.keys(), *_ALWAYS_ANSWERED))
+
+
 def select(item: Dataset, tags: Iterable[BaseTag]) -> Dataset:
     """Return those of the named attributes that an item has."""
     found = Dataset()

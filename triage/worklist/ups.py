@@ -8,63 +8,61 @@ Type 2 that this system knows nothing about is there and empty, as PS3.4 Table C
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 
 from triage.values import ImageState, StudyState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Sequence as Listed
     from datetime import datetime
+
+    from pydicom.tag import BaseTag
 
     from triage.store import InstanceRecord, ReportRecord, StudyRecord
     from triage.values import RankedEntry, WorklistEntry
 
+    # A text, or the items of a sequence.
+    Value = str | Listed[Mapping[str, "Value"]]
+
 UPS_PUSH = "1.2.840.10008.5.1.4.34.6.1"  # the SOP class of every work item, whatever the context
-INTERPRETATION = ("110005", "DCM", "Interpretation")  # CID 9231
+INTERPRETATION = {  # CID 9231
+    "CodeValue": "110005",
+    "CodingSchemeDesignator": "DCM",
+    "CodeMeaning": "Interpretation",
+}
 STEP_LABEL = "Read cervical spine radiographs"
 
-_EMPTY_SEQUENCES = (
-    "ScheduledProcessingParametersSequence",
-    "ScheduledStationNameCodeSequence",
-    "ScheduledStationClassCodeSequence",
-    "ScheduledStationGeographicLocationCodeSequence",
-    "ScheduledHumanPerformersSequence",
-    "ProcedureStepProgressInformationSequence",
-    "AdmittingDiagnosesCodeSequence",
-)
-_EMPTY_TEXTS = ("IssuerOfPatientID", "AdmissionID", "AdmittingDiagnosesDescription")
 _LONGEST_COMMENT = 10_240  # VR LT
+_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
-def work_item(ranked: RankedEntry, label: str) -> Dataset:
+def work_item(ranked: RankedEntry, label: str, wanted: Container[BaseTag] | None = None) -> Dataset:
     """Build the work item of one line, without the images and reports that it refers to.
 
     Args:
         ranked: The line at its place.
         label: Worklist Label (0074,1202).
+        wanted: Only these attributes; all of them when None.
     """
-    entry = ranked.entry
     item = Dataset()
-    _put(item, "SpecificCharacterSet", "ISO_IR 192")
-    _put(item, "SOPClassUID", UPS_PUSH)
-    _put(item, "SOPInstanceUID", entry.work_item_uid)
-    _put_schedule(item, ranked, label)
-    _put_patient(item, entry)
-    _put(item, "StudyInstanceUID", entry.study_instance_uid)
-    _put(item, "ReferencedRequestSequence", [_request(entry)])
-    _put(item, "ProcedureStepState", entry.step_state.value)
-    _put(item, "UnifiedProcedureStepPerformedProcedureSequence", [])
-    for keyword in _EMPTY_SEQUENCES:
-        _put(item, keyword, [])
-    for keyword in _EMPTY_TEXTS:
-        _put(item, keyword, "")
+    for keyword, told in _ATTRIBUTES.items():
+        if wanted is None or _attribute(keyword)[0] in wanted:
+            _put(item, keyword, told(ranked, label))
     return item
+
+
+def work_item_object(ranked: RankedEntry, label: str) -> dict[str, Any]:
+    """Return what `work_item` builds as an object of the DICOM JSON model (PS3.18 F.2)."""
+    return _object({keyword: told(ranked, label) for keyword, told in _ATTRIBUTES.items()})
 
 
 def references(study: StudyRecord) -> Dataset:
@@ -88,43 +86,67 @@ def references(study: StudyRecord) -> Dataset:
     return found
 
 
-def _put_schedule(item: Dataset, ranked: RankedEntry, label: str) -> None:
-    entry = ranked.entry
-    arriving = entry.study_state is StudyState.ARRIVING
-    value, scheme, meaning = INTERPRETATION
-    code = _dataset(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
-    _put(item, "ScheduledProcedureStepPriority", ranked.effective_priority.value)
-    _put(item, "ScheduledProcedureStepModificationDateTime", date_time(entry.changed_at))
-    _put(item, "ProcedureStepLabel", STEP_LABEL)
-    _put(item, "WorklistLabel", label)
-    _put(item, "ScheduledProcedureStepStartDateTime", date_time(entry.arrived_at))
-    _put(item, "ScheduledWorkitemCodeSequence", [code])
-    _put(item, "CommentsOnTheScheduledProcedureStep", _comment(ranked))
-    _put(item, "InputReadinessState", "INCOMPLETE" if arriving else "READY")
-
-
 def _comment(ranked: RankedEntry) -> str:
     """Say why the study stands where it does."""
     overdue = ("waited for the cap",) if ranked.overdue else ()
     return "; ".join((*overdue, *ranked.entry.reasons))[:_LONGEST_COMMENT]
 
 
-def _put_patient(item: Dataset, entry: WorklistEntry) -> None:
-    _put(item, "PatientName", entry.patient_name)
-    _put(item, "PatientID", entry.patient_id)
-    _put(item, "PatientBirthDate", entry.patient_birth_date)
-    _put(item, "PatientSex", entry.patient_sex)
+def _request(entry: WorklistEntry) -> Mapping[str, Value]:
+    return {
+        "StudyInstanceUID": entry.study_instance_uid,
+        "AccessionNumber": entry.accession_number,
+        "RequestedProcedureID": "",
+        "RequestedProcedureDescription": entry.study_description,
+        "RequestedProcedureCodeSequence": (),
+        "RequestingService": "",
+    }
 
 
-def _request(entry: WorklistEntry) -> Dataset:
-    return _dataset(
-        StudyInstanceUID=entry.study_instance_uid,
-        AccessionNumber=entry.accession_number,
-        RequestedProcedureID="",
-        RequestedProcedureDescription=entry.study_description,
-        RequestedProcedureCodeSequence=[],
-        RequestingService="",
-    )
+# What every work item says, and where it stands in its line.
+_ATTRIBUTES: Final[Mapping[str, Callable[[RankedEntry, str], Value]]] = {
+    "SpecificCharacterSet": lambda _ranked, _label: "ISO_IR 192",
+    "SOPClassUID": lambda _ranked, _label: UPS_PUSH,
+    "SOPInstanceUID": lambda ranked, _label: ranked.entry.work_item_uid,
+    "ScheduledProcedureStepPriority": lambda ranked, _label: ranked.effective_priority.value,
+    "ScheduledProcedureStepModificationDateTime": lambda ranked, _label: date_time(
+        ranked.entry.changed_at
+    ),
+    "ProcedureStepLabel": lambda _ranked, _label: STEP_LABEL,
+    "WorklistLabel": lambda _ranked, label: label,
+    "ScheduledProcedureStepStartDateTime": lambda ranked, _label: date_time(
+        ranked.entry.arrived_at
+    ),
+    "ScheduledWorkitemCodeSequence": lambda _ranked, _label: (INTERPRETATION,),
+    "CommentsOnTheScheduledProcedureStep": lambda ranked, _label: _comment(ranked),
+    "InputReadinessState": lambda ranked, _label: (
+        "INCOMPLETE" if ranked.entry.study_state is StudyState.ARRIVING else "READY"
+    ),
+    "PatientName": lambda ranked, _label: ranked.entry.patient_name,
+    "PatientID": lambda ranked, _label: ranked.entry.patient_id,
+    "PatientBirthDate": lambda ranked, _label: ranked.entry.patient_birth_date,
+    "PatientSex": lambda ranked, _label: ranked.entry.patient_sex,
+    "StudyInstanceUID": lambda ranked, _label: ranked.entry.study_instance_uid,
+    "ReferencedRequestSequence": lambda ranked, _label: (_request(ranked.entry),),
+    "ProcedureStepState": lambda ranked, _label: ranked.entry.step_state.value,
+    **dict.fromkeys(
+        (
+            "UnifiedProcedureStepPerformedProcedureSequence",
+            "ScheduledProcessingParametersSequence",
+            "ScheduledStationNameCodeSequence",
+            "ScheduledStationClassCodeSequence",
+            "ScheduledStationGeographicLocationCodeSequence",
+            "ScheduledHumanPerformersSequence",
+            "ProcedureStepProgressInformationSequence",
+            "AdmittingDiagnosesCodeSequence",
+        ),
+        lambda _ranked, _label: (),
+    ),
+    **dict.fromkeys(
+        ("IssuerOfPatientID", "AdmissionID", "AdmittingDiagnosesDescription"),
+        lambda _ranked, _label: "",
+    ),
+}
 
 
 def _inputs(study_instance_uid: str, records: Iterable[InstanceRecord]) -> list[Dataset]:
@@ -167,17 +189,63 @@ def date_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S.%f+0000")
 
 
-def _dataset(**values: str | list[Dataset]) -> Dataset:
+def _dataset(**values: Value | list[Dataset]) -> Dataset:
     item = Dataset()
     for keyword, value in values.items():
         _put(item, keyword, value)
     return item
 
 
-def _put(item: Dataset, keyword: str, value: str | list[Dataset]) -> None:
+def _put(item: Dataset, keyword: str, value: Value | list[Dataset]) -> None:
     """Add an element without judging its value: patient data are returned as they came."""
-    tag = tag_for_keyword(keyword)
-    if tag is None:
+    tag, vr, _ = _attribute(keyword)
+    item.add(_element(tag, vr, value))
+
+
+def _element(tag: BaseTag, vr: str, value: Value | list[Dataset]) -> DataElement:
+    if isinstance(value, str):
+        return DataElement(tag, vr, value, validation_mode=IGNORE)
+    items = [one if isinstance(one, Dataset) else _dataset(**one) for one in value]
+    return DataElement(tag, vr, Sequence(items), validation_mode=IGNORE)
+
+
+def _object(values: Mapping[str, Value]) -> dict[str, Any]:
+    found = {}
+    for keyword, value in values.items():
+        tag, vr, name = _attribute(keyword)
+        found[name] = _told(tag, vr, value)
+    return found
+
+
+def _told(tag: BaseTag, vr: str, value: Value) -> dict[str, Any]:
+    """Return one attribute of the DICOM JSON model; one that is empty has no Value."""
+    if not value:
+        return {"vr": vr}
+    if not isinstance(value, str):
+        return {"vr": vr, "Value": [_object(one) for one in value]}
+    if "\\" in value:  # several values, where the VR allows them
+        return value_object(_element(tag, vr, value))
+    if vr == "PN":
+        groups = dict(zip(_NAME_GROUPS, value.rstrip("=").split("="), strict=False))
+        return {"vr": vr, "Value": [groups]} if any(groups.values()) else {"vr": vr}
+    return {"vr": vr, "Value": [value]}
+
+
+def value_object(element: DataElement) -> dict[str, Any]:
+    """Return an attribute of the DICOM JSON model; a value that cannot be told is left out.
+
+    The list is shown although one header of it is damaged.
+    """
+    try:
+        return element.to_json_dict(None, 0)
+    except (LookupError, OverflowError, TypeError, ValueError):
+        return {"vr": element.VR}
+
+
+@cache
+def _attribute(keyword: str) -> tuple[BaseTag, str, str]:
+    """Return tag and VR of an attribute, and its name in the DICOM JSON model."""
+    number = tag_for_keyword(keyword)
+    if number is None:
         raise KeyError(keyword)
-    content = Sequence(value) if isinstance(value, list) else value
-    item.add(DataElement(tag, dictionary_VR(tag), content, validation_mode=IGNORE))
+    return Tag(number), dictionary_VR(number), f"{number:08X}"

@@ -12,13 +12,13 @@ from pydicom.config import IGNORE
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
+from triage.ups.items import object_of
 from triage.web.dicomweb.errors import RequestError
 from triage.web.dicomweb.json_model import (
     DEEPEST_ITEMS,
     MAXIMUM_ELEMENTS,
-    as_object,
     decode,
-    encode,
+    encode_objects,
     encode_one,
 )
 
@@ -79,7 +79,7 @@ def test_attributes_go_out_ascending_and_empty_ones_without_value():
     item.PatientID = ""
     item.ReferencedRequestSequence = []
     item.PatientName = "Doe^Jane"
-    found = as_object(item)
+    found = object_of(item)
     assert list(found) == ["00100010", "00100020", "0040A370", "00741000"]
     assert found["00100010"] == {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]}
     assert found["00100020"] == {"vr": "LO"}
@@ -90,7 +90,7 @@ def test_the_lock_of_a_claimed_item_is_never_told():
     inner, item = Dataset(), Dataset()
     inner.TransactionUID = item.TransactionUID = "1.2.3"
     item.ReferencedRequestSequence = [inner]
-    assert b"1.2.3" not in encode([item]) + encode_one(item)
+    assert b"1.2.3" not in encode_objects([object_of(item)]) + encode_one(item)
 
 
 def test_a_damaged_header_hides_no_item():
@@ -98,7 +98,7 @@ def test_a_damaged_header_hides_no_item():
     item.SOPInstanceUID = "1.2.3"
     item.add(DataElement("PatientName", "PN", "Doe\udcff^Jane", validation_mode=IGNORE))
     item.add(DataElement("PatientID", "LO", "P\x001", validation_mode=IGNORE))
-    (found,) = json.loads(encode([item]))
+    (found,) = json.loads(encode_objects([object_of(item)]))
     assert found["00080018"]["Value"] == ["1.2.3"]
     assert "Doe" in found["00100010"]["Value"][0]["Alphabetic"]
 
@@ -234,8 +234,8 @@ def test_no_object_does_more_than_be_refused_and_what_is_taken_comes_back(conten
             found = decode(payload(content))
         except RequestError:
             return
-        again = decode(encode([found]))
-    again_object, found_object = as_object(again), as_object(found)
+        again = decode(encode_objects([object_of(found)]))
+    again_object, found_object = object_of(again), object_of(found)
     assert again_object == found_object
 
 

@@ -18,20 +18,20 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.valuerep import validate_value
 
+from triage.ups.items import object_of
 from triage.web.dicomweb.errors import RequestError
 from triage.web.dicomweb.json_values import check_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from pydicom.dataelem import DataElement
     from pydicom.tag import BaseTag
 
 MAXIMUM_ELEMENTS = 50_000  # attributes, and values of them
 DEEPEST_ITEMS = 8
 
 # The lock of a claimed item: whoever knows it may change the item, so it is never told.
-_NEVER_TOLD = frozenset({Tag("TransactionUID")})
+_NEVER_TOLD = frozenset({"00081195"})  # Transaction UID
 _COMMAND_GROUP = 0x0000
 _FILE_META_GROUP = 0x0002
 _TAG_DIGITS = 8
@@ -40,37 +40,27 @@ _KNOWN_KEYS = frozenset({"vr", "Value", "BulkDataURI", "InlineBinary"})
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 
 
-def encode(items: Iterable[Dataset]) -> bytes:
-    """Return data sets as one JSON array."""
-    return _dumped([as_object(item) for item in items])
+def encode_objects(items: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return objects of the model as one JSON array; no lock of a claimed item is ever told."""
+    return _dumped([_tellable(item) for item in items])
+
+
+def _tellable(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _tellable_sequence(attribute) if attribute["vr"] == "SQ" else attribute
+        for name, attribute in item.items()
+        if name not in _NEVER_TOLD
+    }
+
+
+def _tellable_sequence(attribute: Mapping[str, Any]) -> dict[str, Any]:
+    items = [_tellable(item) for item in attribute.get("Value") or ()]
+    return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
 
 
 def encode_one(item: Dataset) -> bytes:
     """Return one data set as a JSON object."""
-    return _dumped(as_object(item))
-
-
-def as_object(item: Dataset) -> dict[str, Any]:
-    """Return a data set as an object of the model: attributes ascending, empty ones without value.
-
-    A value that cannot be told in JSON is left out: the list is shown although one header of it
-    is damaged.
-    """
-    return {
-        f"{element.tag:08X}": _attribute(element)
-        for element in item
-        if element.tag not in _NEVER_TOLD and element.tag.element
-    }
-
-
-def _attribute(element: DataElement) -> dict[str, Any]:
-    if element.VR == "SQ":
-        items = [as_object(item) for item in element.value]
-        return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
-    try:
-        return element.to_json_dict(None, 0)
-    except (TypeError, ValueError, OverflowError):
-        return {"vr": element.VR}
+    return _dumped(_tellable(object_of(item)))
 
 
 def _dumped(content: object) -> bytes:

@@ -6,7 +6,6 @@ in which state is decided there and nowhere else.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
@@ -17,7 +16,7 @@ from triage.errors import PermanentError, StoreError
 from triage.ups import statuses as dimse
 from triage.web.dicomweb.answers import add_warning, answer, service_of, transaction
 from triage.web.dicomweb.errors import RequestError
-from triage.web.dicomweb.json_model import encode, encode_one
+from triage.web.dicomweb.json_model import encode_objects, encode_one
 from triage.web.dicomweb.query import read_search
 from triage.web.dicomweb.requester import requester
 from triage.web.dicomweb.requests import (
@@ -71,8 +70,8 @@ def _search(steps: StepService, wanted: Search) -> tuple[bytes, list[str]]:
     if wanted.everything and "InputInformationSequence" not in query:
         query.InputInformationSequence = []
     try:
-        found = steps.search(query, limit=wanted.limit + 1, offset=wanted.offset, whole=True)
-        items = list(islice(found.items, wanted.limit + 1))
+        found = steps.search_objects(query, limit=wanted.limit + 1, offset=wanted.offset)
+        items = list(found.items)
     except StoreError:
         raise
     except PermanentError as error:
@@ -83,7 +82,7 @@ def _search(steps: StepService, wanted: Search) -> tuple[bytes, list[str]]:
         _IGNORED: wanted.ignored,
         _MORE: len(items) > wanted.limit,
     }
-    return encode(items[: wanted.limit]), [text for text, holds in says.items() if holds]
+    return encode_objects(items[: wanted.limit]), [text for text, holds in says.items() if holds]
 
 
 @transaction
