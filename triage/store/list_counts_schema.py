@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Integer, String, Table, event
 
-from triage.store.schema import ClassNumber, metadata, work_items
+from triage.store.columns import ClassNumber
+from triage.store.schema import metadata, work_items
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
