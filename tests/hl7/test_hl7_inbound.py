@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import socket
 import ssl
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import hl7
 import pytest
@@ -450,3 +454,23 @@ def test_no_patient_stands_in_the_log(store, desk, arrive, log_lines, monkeypatc
 
 def test_every_code_of_an_answer_is_one_of_table_0008():
     assert {one.value for one in AcknowledgementCode} == {"AA", "AE", "AR"}
+
+
+def test_the_readmes_sender_is_answered(serve, settings, arrive, store, tmp_path, root):
+    (line,) = re.findall(r"`(mllp_send [^`]*)`", (root / "README.md").read_text())
+    serve()
+    arrive()
+    (tmp_path / "order.hl7").write_bytes(orm("1", priority="S"))
+    words = line.replace("2575", str(settings.hl7.port)).split()
+    program = Path(sys.executable).parent / words[0]
+    done = subprocess.run(
+        [program, *words[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "MSA|AA|1" in done.stdout
+    assert store.study(STUDY).entry.reading_class is STAT

@@ -154,7 +154,7 @@ def test_what_was_not_acknowledged_comes_again_with_its_number(
         clock.advance(10)
         lane.carry_due()
     assert codes(peer) == ["A", "A"]
-    assert len(set(peer.numbers)) == 1
+    assert len(set(peer.received)) == 1, "the same to the byte"
     assert states(store)[-1] == "told"
 
 

@@ -93,9 +93,9 @@ class Site:
         """Open the site's store from the side."""
         return Store.open(self.settings.state_folder)
 
-    def receive_study(self, **facts: Any) -> str:
+    def receive_study(self, study: str = "", **facts: Any) -> str:
         """Record a study of one image and return the UID of its work item."""
-        study = f"1.2.826.{uuid.uuid4().int % 10**18}"
+        study = study or f"1.2.826.{uuid.uuid4().int % 10**18}"
         with self.store() as store:
             record(store, make_facts(study, **facts), content=study)
         return work_item_uid(study)

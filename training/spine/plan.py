@@ -47,14 +47,14 @@ class Plan:
 
     train: int = 1400
     reading: int = 700
-    tuning: int = 80
+    tuning: int = 60
     limits: int = 200
     calibration: int = 500
-    positives: int = 850
+    positives: int = 600
     rare: int = 100
     test: int = 300
     test_rare: int = 40
-    detector: int = 16
+    detector: int = 12
     shifted: int = 4
     sizes: Sizes = field(default_factory=Sizes)
     aims: Aims = field(default_factory=lambda: Aims(alpha=0.01))

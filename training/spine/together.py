@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from training.errors import DiskError, RunError, StoppedError
+from training.loop import compute_alike
 from training.spine.pipeline import Networks
 from triage.errors import TriageError
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _FILMS: Final = ("locating", "upright", "reading", "tuning")  # fields of `Lessons`
 _LOCATOR: Final = 0  # readers count from 1
+_READERS_WAIT: Final = 5  # niceness: the locator takes longest, and on two cores it must not wait
 _PATIENCE_SECONDS: Final = 20.0  # for a process that was asked to stop: it may be writing
 
 
@@ -193,13 +195,14 @@ def _learn(part: int, shared: _Shared, fitter: Fitter, said: Connection) -> None
     """Train one network; the life of a process."""
     _end_with_parent()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(mode=True)
+    compute_alike()
     telling = replace(fitter, report=said.send)
     lessons = shared.opened()
     try:
         if part == _LOCATOR:
             lessons.locator(telling)
         else:
+            os.nice(_READERS_WAIT)
             lessons.reader(part, telling)
         said.send(None)
     except (TriageError, StoppedError) as error:

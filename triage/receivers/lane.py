@@ -143,6 +143,7 @@ class ReceiverLane(PeerLane):
             value=value,
             standing=standing,
             reason=change.reason,
+            made_at=change.made_at,
             message_id=str(change.receiver_change_id),
         )
         if not self._store.receiver_intends(
