@@ -50,8 +50,13 @@ LEVELS = {
         "triage.modes",
         "triage.ups.dimse",
         "triage.ups.events",
+        "triage.ups.moving",
+        "triage.ups.searching",
         "triage.ups.selection",
         "triage.ups.service",
+        "triage.ups.steps",
+        "triage.ups.watching",
+        "triage.ups.writing",
     },
     "loops": {
         "triage.clock",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from triage.delivery.answers import Answer
 from triage.delivery.lane import Found, PeerLane, Tools
 from triage.delivery.results import is_worth_telling, request_of
-from triage.errors import DeliveryError, DeliveryRefusedError, SettingsError
+from triage.errors import DeliveryError, DeliveryRefusedError, SettingsError, TriageError
 from triage.hl7.mllp import Connection
 from triage.hl7.results import result_message
 from triage.hl7.values import AcknowledgementCode
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
-    from triage.errors import TriageError
     from triage.hl7.values import Acknowledgement, Message
     from triage.settings import Hl7Receiver, Settings
     from triage.store import ClaimedResult, Store
@@ -146,7 +145,10 @@ class ResultLane(PeerLane):
         except DeliveryRefusedError as error:
             self._give_up(one, str(error))
             return None
-        except Exception as error:
+        except TriageError as error:
+            self._retry(one, str(error))
+            return None
+        except Exception as error:  # one result that breaks this program must not stop the others
             log.exception(
                 "result not written", action="result_failed", study=one.study_instance_uid
             )

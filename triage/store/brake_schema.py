@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Integer, String, Table
 
-from triage.store.schema import UtcTime, metadata
+from triage.store.columns import UtcTime
+from triage.store.schema import metadata
 
 brake_changes = Table(
     "brake_changes",

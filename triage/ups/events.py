@@ -231,5 +231,8 @@ def _exchange(association: Association, event: ClaimedEvent, number: int) -> int
     except RuntimeError:  # the association has ended since the last answer
         return None
     except (ValueError, AttributeError):  # an event that cannot be encoded must not stop the others
+        log.exception(
+            "event not encoded", action="event_not_encoded", work_item=event.work_item_uid
+        )
         return INVALID_ATTRIBUTE_VALUE
     return int(response.Status) if "Status" in response else None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from triage.store import StepRecord
-    from triage.ups.service import Answer
+    from triage.ups.answers import Answer
     from triage.web.site import Site
 
 # Where a person's word puts a study: the class of an urgent order is the order's alone.
