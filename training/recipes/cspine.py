@@ -4,7 +4,7 @@ Paper      none; what this does otherwise than the papers stands in the README.
 Data       the phantom (``--data phantom``), drawn by seed, nothing to download; or a folder of
            films (CSXA's own layout, or a table with one line a film).
 Hardware   2 CPU cores, 4 GB of memory; no GPU.
-Minutes    14 to 17 on 2 free cores for the phantom, rendering and certificate included (measured
+Minutes    about 15 on 2 free cores for the phantom, rendering and certificate included (measured
            figures: the bundle's card).
 Expected   AUC of "abnormal" at least .99 on fresh phantom films; rule-out certified at
            alpha = .01, delta = .05 for films with any finding, and at alpha = .05 for each
