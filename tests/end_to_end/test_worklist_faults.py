@@ -169,8 +169,8 @@ class House:
 
 @pytest.fixture(scope="module")
 def watchers() -> Iterator[tuple[Watcher, Watcher]]:
-    """Return two watchers; the tests say when they listen."""
-    both = Watcher("WATCH1"), Watcher("WATCH2")
+    """Return two watchers, the first of which listens; the tests say when the second does."""
+    both = Watcher("WATCH1").start(), Watcher("WATCH2")
     yield both
     for one in both:
         one.stop()
@@ -336,7 +336,6 @@ def test_of_many_readers_who_claim_at_once_one_gets_the_study(house):
 
 def test_a_claim_and_a_deletion_lock_survive_a_crash_and_who_was_away_hears_it_all(house, watchers):
     there, away = watchers
-    there.start()
     uid, mine = work_item_uid(house.send_film()), generate_uid()
     with house.reader() as reader:
         for one in watchers:
