@@ -169,8 +169,8 @@ class House:
 
 @pytest.fixture(scope="module")
 def watchers() -> Iterator[tuple[Watcher, Watcher]]:
-    """Return two watchers; the tests say when they listen."""
-    both = Watcher("WATCH1"), Watcher("WATCH2")
+    """Return two watchers, the first of which listens; the tests say when the second does."""
+    both = Watcher("WATCH1").start(), Watcher("WATCH2")
     yield both
     for one in both:
         one.stop()
@@ -244,10 +244,10 @@ def test_a_ris_that_is_down_through_a_power_cut_hears_everything_afterwards_once
     )
     cut_power(house.daemon)
     with house.store() as store:
-        waiting = [one for uid in studies for one in store.results_of(uid)]
-        assert [one.state for one in waiting] == [DeliveryState.PENDING] * 3
-        assert [one.attempts for one in waiting] == [0] * 3
+        waiting = {one.state for uid in studies for one in store.results_of(uid)}
     house.start()
+    # The cut may come while the courier has them in hand: then its successor takes them back.
+    assert waiting <= {DeliveryState.PENDING, DeliveryState.SENDING}
     with Ris(port=house.settings.hl7_receivers[0].port) as peer:
         house.wait_until_told(*studies)
         assert len(peer.received) == 6
@@ -336,7 +336,6 @@ def test_of_many_readers_who_claim_at_once_one_gets_the_study(house):
 
 def test_a_claim_and_a_deletion_lock_survive_a_crash_and_who_was_away_hears_it_all(house, watchers):
     there, away = watchers
-    there.start()
     uid, mine = work_item_uid(house.send_film()), generate_uid()
     with house.reader() as reader:
         for one in watchers:
@@ -374,8 +373,10 @@ def test_a_subscriber_that_is_gone_holds_nobody_up_and_can_be_taken_off(house, w
         uid = work_item_uid(house.send_film())
         assert claim(reader, uid, generate_uid()) == 0x0000
         there.wait_for(lambda one: "IN PROGRESS" in states_of(one, uid), "the one that is there")
-        with house.store() as store:
-            assert [one.waiting > 0 for one in store.watchers()] == [False, True]
+        house.wait_for(
+            lambda store: [one.waiting > 0 for one in store.watchers()] == [False, True],
+            "only the one that is gone is still to be told",
+        )
         assert act(reader, 4, GLOBAL_SUBSCRIPTION, ReceivingAE=gone.ae_title) == 0x0000
     with house.store() as store:
         assert [one.ae_title for one in store.watchers()] == [there.ae_title]
