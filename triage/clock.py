@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from triage.settings import Settings
+    from triage.store import Films
 
 log = get_logger("clock")
 
@@ -63,7 +64,7 @@ def _adopt_mode(store: Store, settings: Settings) -> None:
     moved = store.place_all(
         lambda stands: place_standing(settings, stands),
         f"mode {settings.decision.mode.value}",
-        lift_cap=ladder_of(settings.decision).moves_nothing,
+        raises=_raising(settings),
     )
     log.info("mode in force", action="mode", mode=settings.decision.mode.value, count=moved)
 
@@ -96,15 +97,22 @@ def _close_and_conclude(store: Store, settings: Settings, bundle: Bundle) -> Non
     conclude_ready(store, settings, bundle)
 
 
+def _raising(settings: Settings) -> Callable[[Films], bool]:
+    """Return what says by its films whether a study's mode raises anything."""
+    ladder = ladder_of(settings.decision)
+    return lambda films: not ladder.at(films).moves_nothing
+
+
 def _note_overdue(store: Store, settings: Settings) -> None:
     """Tell those who follow the ledger what the waiting cap has raised.
 
-    In shadow mode, and while the brake is on, nothing is raised anywhere.
+    In shadow mode, and while the brake is on, nothing is raised anywhere; where one site of
+    several is in shadow mode, nothing of it at the receivers.
     """
     if ladder_of(settings.decision).moves_nothing or store.paused():
         return
     cap_seconds = settings.worklist.waiting_cap_minutes * 60
-    count = store.note_overdue(store.clock(), cap_seconds)
+    count = store.note_overdue(store.clock(), cap_seconds, _raising(settings))
     if count:
         log.info("waiting cap reached", action="overdue", count=count)
 

@@ -59,7 +59,7 @@ def _examine_alone(
         return _examine(store, settings, bundle, study_instance_uid)
     except TransientError as error:
         log.warning("study waits", action="study_waits", study=study_instance_uid, problem=error)
-    except Exception:
+    except Exception:  # body of the loop: it is looked at again, and stops no other
         log.exception("study not examined", action="study_failed", study=study_instance_uid)
     return False
 

@@ -48,4 +48,14 @@ class DeliveryRefusedError(PermanentError):
 
 
 class MessageError(PermanentError):
-    """A received HL7 message cannot be understood (answered with AR)."""
+    """A received HL7 message cannot be understood (answered with AR).
+
+    Attributes:
+        code: What is wrong, by HL7 table 0357: "101" for a required field that is missing.
+        at: Where, as ERR-2 has it: "MSH^1^9"; empty where no one field is at fault.
+    """
+
+    def __init__(self, problem: str, *, code: str = "100", at: str = "") -> None:
+        super().__init__(problem)
+        self.code = code
+        self.at = at

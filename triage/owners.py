@@ -23,6 +23,14 @@ def is_dead(owner: str) -> bool:
     return not process_exists(int(number))
 
 
+def is_predecessor(owner: str) -> bool:
+    """Whether an owner is dead, or had our own process number before us, as in a container.
+
+    To be asked when a role starts, before it takes any lease itself.
+    """
+    return is_dead(owner) or owner.endswith(f"-{socket.gethostname()}-{os.getpid()}")
+
+
 def process_exists(pid: int) -> bool:
     """Whether this machine has a process of this number."""
     try:

@@ -71,6 +71,11 @@ def work_item_uid(study_instance_uid: str) -> str:
     return derived_uid("work-item", study_instance_uid)
 
 
+def next_work_item_uid(cancelled: str) -> str:
+    """SOP Instance UID of the work item that takes the place of one that was cancelled unread."""
+    return derived_uid("work-item-after", cancelled)
+
+
 def device_uid(bundle_digest: str) -> str:
     """Device UID (0018,1002) of an algorithm: another bundle, another UID (IHE AIR)."""
     return derived_uid("device", bundle_digest)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.delivery.helpers import QUICK, enqueue_report, write_report
 from tests.peers import Peer, free_port
-from triage.delivery import courier
+from triage.delivery import courier, lane
 from triage.settings import DeliverySettings, Destination, Settings
 from triage.store import Store
 
@@ -78,7 +78,7 @@ def settings(state_folder: Path) -> Callable[..., Settings]:
 @pytest.fixture
 def run_courier(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., threading.Event]]:
     """Return what runs a courier in this process until the test ends; it gives its stop event."""
-    monkeypatch.setattr(courier, "IDLE_SECONDS", 0.05)  # delays of tests are that short
+    monkeypatch.setattr(lane, "IDLE_SECONDS", 0.05)  # delays of tests are that short
     running: list[tuple[threading.Event, threading.Thread]] = []
 
     def start(settings: Settings, alive: Callable[[], None] = lambda: None) -> threading.Event:

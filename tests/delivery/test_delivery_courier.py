@@ -27,9 +27,12 @@ from tests.delivery.helpers import (
     wait_for_states,
 )
 from tests.peers import free_port, start_orthanc, start_scripted, start_storescp
-from triage.delivery import courier
+from triage.delivery import lane as loop
+from triage.delivery import report_lane
 from triage.delivery.answers import Answer
 from triage.delivery.association import Trouble
+from triage.delivery.lane import Tools
+from triage.delivery.report_lane import ReportLane
 from triage.owners import is_dead
 from triage.settings import DeliverySettings
 from triage.uids import comprehensive_report_uid
@@ -53,9 +56,9 @@ def lane(settings, store):
     """Return a factory of lanes whose passes the test calls itself."""
 
     def make(place, delivery=QUICK, stop=None, **tools):
-        made = courier.Tools(jitter=lambda: 0.0, **tools)
+        made = Tools(jitter=lambda: 0.0, **tools)
         stop = stop or threading.Event()
-        return courier.Lane(settings(place, delivery=delivery), place, store, stop, made)
+        return ReportLane(settings(place, delivery=delivery), place, store, stop, made)
 
     return make
 
@@ -281,8 +284,8 @@ def test_an_object_that_breaks_this_program_is_set_aside_alone(
             raise ZeroDivisionError
         return send(destination, calling, paths, *rest)
 
-    send = courier.send
-    monkeypatch.setattr(courier, "send", break_on_the_second)
+    send = report_lane.send
+    monkeypatch.setattr(report_lane, "send", break_on_the_second)
     for number in range(1, 4):
         enqueue(number, "pacs")
     with start_scripted(lambda _: 0, SR_CLASSES) as peer:
@@ -298,7 +301,7 @@ def test_an_object_that_breaks_this_program_is_set_aside_alone(
 def test_a_courier_of_which_a_lane_hangs_stops_saying_that_it_is_alive(
     store, settings, enqueue, destination, run_courier, unused_port, monkeypatch
 ):
-    monkeypatch.setattr(courier, "ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(loop, "ALIVE_SECONDS", 0.05)
     entered, free = threading.Event(), threading.Event()
     beats = threading.Semaphore(0)
 
@@ -307,7 +310,7 @@ def test_a_courier_of_which_a_lane_hangs_stops_saying_that_it_is_alive(
         free.wait(30)
         raise OSError
 
-    monkeypatch.setattr(courier, "send", hang)
+    monkeypatch.setattr(report_lane, "send", hang)
     brief = DeliverySettings(lease_seconds=0.2, timeout_seconds=0.1)
     run_courier(settings(destination(unused_port), delivery=brief), alive=beats.release)
     assert beats.acquire(timeout=10)

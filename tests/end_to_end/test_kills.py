@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,8 +9,8 @@ import pytest
 from pydicom import dcmread
 from pynetdicom import AE
 
+from tests.end_to_end.roles import kill
 from tests.waiting import until
-from triage.presence import last_signs
 from triage.store import Store
 from triage.values import StudyState
 
@@ -51,16 +49,6 @@ def send_until_acknowledged(daemon: Daemon, path, acknowledged: list[str]) -> No
                 acknowledged.append(str(film.StudyInstanceUID))
                 return
             association.abort()
-
-
-def kill(daemon: Daemon, role: str) -> None:
-    (sign,) = last_signs(daemon.settings.state_folder, [role])
-    os.kill(sign.pid, signal.SIGKILL)
-    until(
-        lambda: last_signs(daemon.settings.state_folder, [role])[0].pid not in {0, sign.pid},
-        f"a new {role}",
-        60,
-    )
 
 
 def test_killing_every_role_in_a_burst_loses_and_doubles_nothing(

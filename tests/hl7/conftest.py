@@ -12,8 +12,8 @@ import pytest
 from tests.factories import Clock
 from tests.hl7.ris import BEGIN, END
 from tests.peers import LOOPBACK, free_port
-from triage.delivery.courier import Tools
-from triage.delivery.hl7_lane import ResultLane
+from triage.delivery.lane import Tools
+from triage.delivery.result_lane import ResultLane
 from triage.hl7 import server
 from triage.hl7.values import MessageKind
 from triage.settings import (

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import socket
 import ssl
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import hl7
 import pytest
@@ -213,16 +217,22 @@ def test_a_number_that_a_sender_uses_again_for_another_message_loses_nothing(sto
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "error"),
     [
-        text(msh("ADT^A08"), "PID|1||P1"),
-        orm().replace(b"|P|2.3.1", b"|T|2.3.1"),
-        orm(""),
-        b"rubbish",
+        (text(msh("ADT^A08"), "PID|1||P1"), "MSH^1^9^200"),
+        (orm().replace(b"|P|2.3.1", b"|T|2.3.1"), "MSH^1^11^202"),
+        (orm(""), "MSH^1^10^101"),
+        (orm(control="ZZ"), "ORC^1^1^103"),
+        (orm(study="", accession="").replace(b"FI1^RIS", b""), "OBR^1^18^101"),
+        (text(msh("ORM^O01")), "ORC^1^^100"),
+        (b"rubbish", "100"),
     ],
 )
-def test_what_is_not_for_us_is_refused(take, content):
-    assert take(content) == "AR"
+def test_what_is_not_for_us_is_refused_and_told_why(desk, content, error):
+    answer = desk.answer(content).decode()
+    assert "MSA|AR|" in answer
+    assert answer.splitlines()[2].startswith("ERR|")
+    assert error in answer.splitlines()[2]
 
 
 def test_when_nothing_can_be_kept_now_the_message_is_asked_for_again(
@@ -444,3 +454,23 @@ def test_no_patient_stands_in_the_log(store, desk, arrive, log_lines, monkeypatc
 
 def test_every_code_of_an_answer_is_one_of_table_0008():
     assert {one.value for one in AcknowledgementCode} == {"AA", "AE", "AR"}
+
+
+def test_the_readmes_sender_is_answered(serve, settings, arrive, store, tmp_path, root):
+    (line,) = re.findall(r"`(mllp_send [^`]*)`", (root / "README.md").read_text())
+    serve()
+    arrive()
+    (tmp_path / "order.hl7").write_bytes(orm("1", priority="S"))
+    words = line.replace("2575", str(settings.hl7.port)).split()
+    program = Path(sys.executable).parent / words[0]
+    done = subprocess.run(
+        [program, *words[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "MSA|AA|1" in done.stdout
+    assert store.study(STUDY).entry.reading_class is STAT

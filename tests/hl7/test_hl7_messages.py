@@ -317,6 +317,37 @@ def test_whatever_came_can_be_answered(content):
     assert b"MSA|AR|" in acknowledge(content, refused, AT)
 
 
+REFUSED = Acknowledgement(AcknowledgementCode.AR, "no ^ such kind", "200", "MSH^1^9")
+NOT_NOW = Acknowledgement(AcknowledgementCode.AE, "not now")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "expected"),
+    [
+        (
+            omi,
+            REFUSED,
+            "ERR||MSH^1^9|200^Unsupported message type^HL70357|E|||no \\S\\ of this kind",
+        ),
+        (omi, NOT_NOW, "ERR|||207^Application internal error^HL70357|E|||not now"),
+        (orm, REFUSED, "ERR|MSH^1^9^200&Unsupported message type&HL70357"),
+        (orm, NOT_NOW, "ERR|^^^207&Application internal error&HL70357"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_and_where_as_its_version_has_it(asked, answer, expected):
+    sent = acknowledge(asked("M1"), answer, AT)
+    assert sent.decode().splitlines()[2] == expected
+    heard = read_acknowledgement(sent, "M1")
+    assert (heard.code, heard.problem) == (
+        answer.code,
+        f"the receiver answered {answer.code.value} (error {answer.error})",
+    )
+
+
+def test_what_was_done_has_no_error():
+    assert b"ERR" not in acknowledge(orm(), Acknowledgement(AcknowledgementCode.AA), AT)
+
+
 def test_a_field_of_the_header_is_read_without_reading_the_message():
     assert header_field(oru("M5"), 10) == "M5"
     assert header_field(b"MSH|^~\\&|A\rPID|1|2|3|4|5|6|7|8|9|10", 10) == ""

@@ -13,11 +13,12 @@ from tests.hl7 import ris
 from tests.hl7.ris import Ris, field
 from tests.hl7.samples import STUDY, orm, oru
 from tests.peers import LOOPBACK, free_port
+from triage.delivery.lane import Tools
 from triage.hl7.desk import Desk
 from triage.hl7.values import MessageKind
 from triage.receivers.configured import configured_receivers
 from triage.receivers.hl7 import WORDS
-from triage.receivers.lane import ReceiverLane, Tools
+from triage.receivers.lane import ReceiverLane
 from triage.settings import Hl7Receiver
 from triage.store import Placement
 from triage.values import Decision, ImageState, Mode, Outcome, ReadingClass
@@ -153,7 +154,7 @@ def test_what_was_not_acknowledged_comes_again_with_its_number(
         clock.advance(10)
         lane.carry_due()
     assert codes(peer) == ["A", "A"]
-    assert len(set(peer.numbers)) == 1
+    assert len(set(peer.received)) == 1, "the same to the byte"
     assert states(store)[-1] == "told"
 
 

@@ -15,7 +15,8 @@ from tests.hl7.ris import Ris, field
 from tests.hl7.samples import STUDY
 from tests.peers import LOOPBACK, free_port
 from triage.codes import CODES
-from triage.delivery import courier, hl7_lane
+from triage.delivery import courier, result_lane
+from triage.delivery import lane as loop
 from triage.errors import DeliveryError
 from triage.hl7.values import MessageKind
 from triage.settings import CharacterSet, Hl7Receiver
@@ -44,7 +45,7 @@ BUNDLE = SimpleNamespace(
 @pytest.fixture(autouse=True)
 def bundle(monkeypatch):
     """Let the bundle of the site be one that no test has to load."""
-    monkeypatch.setattr(hl7_lane, "Bundle", SimpleNamespace(load=lambda _folder: BUNDLE))
+    monkeypatch.setattr(result_lane, "Bundle", SimpleNamespace(load=lambda _folder: BUNDLE))
 
 
 @pytest.fixture
@@ -266,7 +267,7 @@ def test_what_cannot_be_written_for_a_receiver_is_a_dead_letter_and_stops_no_oth
 def test_the_courier_runs_a_lane_for_each_receiver_of_results(
     store, settings, decide, monkeypatch, lane
 ):
-    monkeypatch.setattr(hl7_lane, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(loop, "IDLE_SECONDS", 0.05)
     with Ris() as well, Ris() as orders:
         receivers = (
             Hl7Receiver("ris", LOOPBACK, well.port),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tests.factories import DIGEST, Clock, make_facts, record
 from triage.conclude import place_standing
 from triage.delivery.association import PeerError, Trouble
-from triage.receivers.lane import ReceiverLane, Tools
+from triage.delivery.lane import Tools
+from triage.receivers.lane import ReceiverLane
 from triage.receivers.receiver import Acknowledgement, NotTakenError, Standing, Words
 from triage.settings import DecisionSettings, DeliverySettings, ReceiverSettings, Settings
 from triage.store import Placement, Store

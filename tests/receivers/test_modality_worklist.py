@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +19,9 @@ from pynetdicom.sop_class import ModalityWorklistInformationFind
 
 from tests.factories import make_facts, record
 from tests.peers import Peer, end, free_port, program, wait_for_port
+from triage.delivery import association
+from triage.delivery.lane import Tools
 from triage.receivers.asking import AskingLane
-from triage.receivers.lane import Tools
 from triage.receivers.modality_worklist import ask
 from triage.settings import ModalityWorklist
 from triage.store import OrderQuestion
@@ -221,23 +225,55 @@ def test_a_worklist_never_makes_an_order_less_urgent_than_its_images_say(make_si
     assert site.entry().order_priority is OrderPriority.STAT
 
 
-def test_a_worklist_that_answers_with_all_it_has_is_not_believed(make_site):
-    def every(_event):
-        for number in range(200):
+@contextmanager
+def scripted_worklist(handler) -> Iterator[int]:
+    """Yield the port of a worklist that answers as a handler says."""
+    connections = []
+    entity = AE("RIS")
+    entity.add_supported_context(ModalityWorklistInformationFind)
+    running = entity.start_server(
+        ("127.0.0.1", 0),
+        block=False,
+        evt_handlers=[
+            (evt.EVT_C_FIND, handler),
+            (evt.EVT_CONN_OPEN, lambda event: connections.append(event.assoc.dul.socket.socket)),
+        ],
+    )
+    try:
+        yield running.server_address[1]
+    finally:
+        running.shutdown()
+        for connection in connections:
+            connection.close()  # the library leaves one open that was reset
+
+
+@pytest.mark.parametrize("heeds_cancel", [True, False], ids=["heeds", "goes on"])
+def test_a_worklist_that_answers_with_all_it_has_is_not_believed(
+    make_site, monkeypatch, heeds_cancel
+):
+    if not heeds_cancel:
+        monkeypatch.setattr(association, "_MOST_UNHEARD", 20)
+    heard = queue.Queue()
+
+    def every(event):
+        for number in count():
+            if event.is_cancelled and heeds_cancel:
+                heard.put("cancel")
+                yield 0xFE00, None
+                return
+            if event.assoc.acse.is_aborted():
+                heard.put("abort")
+                return
             order = Dataset()
             order.AccessionNumber, order.StudyInstanceUID = f"B{number}", f"1.3.{number}"
             order.RequestedProcedurePriority = "STAT"
             yield 0xFF00, order
 
-    entity = AE("RIS")
-    entity.add_supported_context(ModalityWorklistInformationFind)
-    running = entity.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, every)]
-    )
-    site = Site(make_site, worklist(running.server_address[1]))
-    site.receive()
-    site.lane.ask_due()
-    running.shutdown()
+    with scripted_worklist(every) as port:
+        site = Site(make_site, worklist(port))
+        site.receive()
+        site.lane.ask_due()
+        assert heard.get(timeout=WAIT_SECONDS) == ("cancel" if heeds_cancel else "abort")
     assert site.entry().order_priority is OrderPriority.UNKNOWN
     site.clock.advance(WAIT_SECONDS)
     assert site.ready() == (STUDY,)

@@ -135,7 +135,7 @@ def test_a_manager_without_a_work_item_gets_one_and_its_priority_is_put_back(mak
     site.revert()
     site.carry("manager")
     assert item.ScheduledProcedureStepPriority == "MEDIUM"
-    assert manager.asked == ["N-CREATE", "N-SET"]
+    assert manager.asked == ["N-CREATE", "N-SET", "N-SET"]
 
 
 def test_a_manager_s_own_work_item_is_found_and_set_and_no_other(make_site, manager):

@@ -211,4 +211,5 @@ def test_no_header_whatever_keeps_a_report_from_being_written_or_refused(make, v
     """Neither another error than ReportError, nor a warning that could quote the value."""
     header = with_raw(make.dx_header(), **values)
     with suppress(ReportError):
-        dcmread(BytesIO(write_part10(build_report(make.report_request(), [header]))))
+        written = write_part10(build_report(make.report_request(), [header]))
+        assert dcmread(BytesIO(written)).Modality == "SR"

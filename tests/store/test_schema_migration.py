@@ -17,6 +17,12 @@ from triage.values import Outcome, ReadingClass, StepState
 
 SCHEMA_1 = Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8")
 SCHEMA_2 = Path(__file__).with_name("schema_2.sql").read_text(encoding="utf-8")
+ADDED_TO_2 = (
+    *("hl7_messages", "hl7_orders", "hl7_results", "hl7_feeds"),
+    *("receiver_changes", "receiver_standings", "receivers", "order_questions"),
+    *("event_reports", "step_candidates", "step_subscriptions", "step_watchers"),
+    *("feedback", "film_views", "web_sessions", "web_secrets", "users"),
+)
 ARRIVED = 1_772_000_000.25
 STUDIES = {
     "1.2.1": ("Doe^Jane", "P1", "A1", 2, '["raised"]', "abnormal"),
@@ -101,6 +107,16 @@ def folder_of_2(tmp_path):
     return folder
 
 
+@pytest.fixture
+def folder_of_first_2(folder_of_2):
+    """Return a state folder as the first build of version 2 left it: tables came since then."""
+    with closing(sqlite3.connect(folder_of_2 / "triage.db")) as database:
+        for table in ADDED_TO_2:
+            database.execute(f"DROP TABLE {table}")
+        database.commit()
+    return folder_of_2
+
+
 def shape(path):
     """Return the tables and indexes of a database, as they were defined."""
     with closing(sqlite3.connect(path)) as database:
@@ -158,7 +174,7 @@ def test_studies_of_version_1_are_found_by_each_group_of_a_name(folder):
             assert [one.entry.study_instance_uid for one in found] == ["1.2.2"]
 
 
-@pytest.mark.parametrize("version", ["folder", "folder_of_2"])
+@pytest.mark.parametrize("version", ["folder", "folder_of_2", "folder_of_first_2"])
 def test_a_migrated_database_has_the_shape_of_a_new_one(version, request, tmp_path):
     folder = request.getfixturevalue(version)
     Store.open(folder).close()

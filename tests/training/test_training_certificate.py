@@ -90,7 +90,16 @@ def test_rule_out_stays_below_the_certified_threshold_where_that_is_enough() -> 
 
     assert point["rule_out"] is not None
     assert point["rule_out"] < certificate["findings"]["abnormal"]["threshold"] - 5
-    assert (films.highest[93:, 0] < point["rule_out"]).mean() == pytest.approx(0.97, abs=0.01)
+    assert (films.highest[93:, 0] < point["rule_out"]).mean() == pytest.approx(0.80, abs=0.01)
+
+
+def test_particular_findings_are_ruled_out_as_far_as_they_are_sure() -> None:
+    aims = Aims(ruled_out_share=0.8, finding_ruled_out_share=0.97)
+    named = ("abnormal", "swelling")
+
+    assert aims.enough_of("abnormal", named) == 0.8
+    assert aims.enough_of("swelling", named) == 0.97
+    assert aims.enough_of("swelling", ("swelling",)) == 0.8  # nothing else stands for all
 
 
 def test_temperature_scaling_makes_overconfident_scores_milder() -> None:

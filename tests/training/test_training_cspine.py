@@ -19,6 +19,7 @@ from training.sources.splits import SPLIT_FILE
 from training.spine.cases import (
     abnormal_cases,
     rare_cases,
+    reading_cases,
     scope_cases,
     training_cases,
 )
@@ -33,6 +34,7 @@ from triage.vision.bundle import Bundle
 FEW = replace(
     Plan(),
     train=22,
+    reading=10,
     tuning=8,
     limits=12,
     calibration=10,
@@ -54,6 +56,7 @@ def test_no_two_groups_of_films_share_a_seed() -> None:
     plan = Plan()
     groups = [
         training_cases(plan.train, 1),
+        reading_cases(plan.reading, 1),
         *(
             scope_cases(name, getattr(plan, name), 1)
             for name in ("tuning", "limits", "calibration", "test")
@@ -65,6 +68,18 @@ def test_no_two_groups_of_films_share_a_seed() -> None:
     seeds = [case.seed for cases in groups for case in cases]
 
     assert len(set(seeds)) == len(seeds)
+
+
+def test_what_readers_overlook_is_drawn_for_them_alone_and_at_every_level() -> None:
+    cases = reading_cases(90, 1)
+
+    alone = [case.findings for case in cases if len(case.findings) == 1]
+    for name in ("listhesis:C3/C4", "listhesis:C6/C7", "canal-narrowing:C3", "canal-narrowing:C7"):
+        assert alone.count((name,)) >= 4
+    assert sum(not case.abnormal for case in cases) >= 18
+    spoilt = [case.severity for case in cases if case.degradations]
+    assert len(spoilt) == 36
+    assert all(severity is not None and severity <= 0.5 for severity in spoilt)
 
 
 def test_rare_findings_are_drawn_often_enough_for_a_certificate() -> None:

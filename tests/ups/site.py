@@ -93,9 +93,9 @@ class Site:
         """Open the site's store from the side."""
         return Store.open(self.settings.state_folder)
 
-    def receive_study(self, **facts: Any) -> str:
+    def receive_study(self, study: str = "", **facts: Any) -> str:
         """Record a study of one image and return the UID of its work item."""
-        study = f"1.2.826.{uuid.uuid4().int % 10**18}"
+        study = study or f"1.2.826.{uuid.uuid4().int % 10**18}"
         with self.store() as store:
             record(store, make_facts(study, **facts), content=study)
         return work_item_uid(study)
@@ -151,15 +151,22 @@ class Watcher(Peer):
     Attributes:
         told: Work item, Event Type ID and event information of each event, in order.
         statuses: What it answers to the next events; then success.
+        answers: While this is not set, it takes events and leaves them without an answer.
+        heard: Set as soon as an event has come.
     """
 
     ae_title: str
     port: int = field(default_factory=free_port)
     told: list[tuple[str, int, Dataset]] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    answers: threading.Event = field(default_factory=threading.Event)
+    heard: threading.Event = field(default_factory=threading.Event)
     server: Any = None
     entity: AE | None = None
     changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     def start(self) -> Self:
         """Listen for events."""
@@ -193,6 +200,8 @@ class Watcher(Peer):
 
     def _hear(self, event: Event) -> tuple[int, None]:
         request = event.request
+        self.heard.set()
+        self.answers.wait(WAIT_SECONDS)
         with self.changed:
             status = self.statuses.pop(0) if self.statuses else 0
             if status == 0:

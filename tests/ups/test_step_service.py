@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -237,6 +238,30 @@ def test_an_event_whose_courier_died_is_taken_up_again(service, store, study, cl
     assert (again.event_id, again.attempts) == (event.event_id, 2)
     assert not store.event_delivered(event.event_id, "dead")
     assert store.event_delivered(event.event_id, "other")
+
+
+def test_the_events_of_an_item_are_told_in_order_and_hold_up_no_other(service, store, study, clock):
+    one, other = study(), study()
+    for uid in (one, other):
+        service.subscribe(uid, WATCHER, deletion_lock=False)
+    claimed = store.claim_events("one", WATCHER, Channel.DIMSE, 1, 60)
+    assert [event.work_item_uid for event in claimed] == [one]
+    service.change_state(one, "IN PROGRESS", MINE, "READER")
+
+    def due():
+        found = store.claim_events("two", WATCHER, Channel.DIMSE, 10, 60)
+        store.events_released([event.event_id for event in found], "two")
+        return [event.work_item_uid for event in found]
+
+    assert due() == [other], "the first is with another owner"
+    later = clock() + timedelta(seconds=10)
+    store.event_failed(claimed[0].event_id, "one", "busy", next_attempt_at=later)
+    assert due() == [other], "the first rests"
+    clock.advance(10)
+    assert due() == [one, other, one]
+    store.claim_events("one", WATCHER, Channel.DIMSE, 1, 60)
+    store.event_failed(claimed[0].event_id, "one", "refused", next_attempt_at=None)
+    assert due() == [other, one], "the first was given up"
 
 
 def test_a_change_that_came_too_late_tells_nobody(service, store, study):

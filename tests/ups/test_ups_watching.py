@@ -7,6 +7,7 @@ from pydicom.uid import generate_uid
 
 from tests.ups.site import (
     PUSH,
+    WAIT_SECONDS,
     Watcher,
     act,
     change_state,
@@ -16,6 +17,7 @@ from tests.ups.site import (
 from tests.ups.steps import code, data, make_pushed_step, make_results, progress
 from tests.waiting import until
 from triage.store import Channel
+from triage.ups.service import StepService
 from triage.ups.subscriptions import FILTERED_SUBSCRIPTION, GLOBAL_SUBSCRIPTION
 from triage.values import StudyState
 
@@ -148,6 +150,7 @@ def test_a_watcher_that_is_away_misses_nothing_and_hears_nothing_twice(own_site,
         with site.store() as store:
             (waiting, _) = store.watchers()
             assert (waiting.ae_title, waiting.waiting) == ("WATCH1", 2)
+            until(lambda: store.watchers()[1].waiting == 0, "its acknowledgement is recorded")
         # The courier is killed, and what waited is still there.
         site.kill("courier")
         assert set_attributes(reader, uid, make_results(), mine) == 0x0000
@@ -163,6 +166,24 @@ def test_a_watcher_that_is_away_misses_nothing_and_hears_nothing_twice(own_site,
     assert watchers[0].of(GLOBAL_SUBSCRIPTION) == [(RESTART, "RESTARTED")]
     (restart,) = (info for uid, _, info in watchers[0].told if uid == GLOBAL_SUBSCRIPTION)
     assert restart.SubscriptionListStatus == "WARM START"
+
+
+def test_a_courier_that_is_killed_with_an_event_in_hand_holds_nobody_up(own_site, watchers):
+    site = own_site(*watchers, lease_seconds=3600)
+    uid = site.receive_study()
+    watchers[0].answers.clear()
+    with site.store() as store:
+        service = StepService(store, site.settings)
+        service.subscribe(uid, "WATCH1", deletion_lock=False)
+        site.start("courier")
+        assert watchers[0].heard.wait(WAIT_SECONDS)
+        site.kill("courier")
+        service.change_state(uid, "IN PROGRESS", generate_uid(), "READER")
+    watchers[0].answers.set()
+    site.start("courier")
+    watchers[0].wait_for(lambda one: (STATE, "IN PROGRESS") in one.of(uid), "what comes after")
+    # Its acknowledgement was lost, so the first may come twice; never after the second.
+    assert watchers[0].of(uid)[-2:] == [(STATE, "SCHEDULED"), (STATE, "IN PROGRESS")]
 
 
 def test_an_event_that_is_refused_is_tried_again_and_then_given_up(own_site, watchers):

@@ -34,10 +34,10 @@ def bundle_parts(members: int = 2, **changes: Any) -> BundleParts:
     width = Locator(2).embedding_width
     tensors["embedding.safetensors"] = {"mean": torch.zeros(width), "precision": torch.eye(width)}
     readers = [
-        network_entry(f"reader-{n}", "spine-reader/1", f"reader-{n}.safetensors", parameters)
+        network_entry(f"reader-{n}", "spine-reader/2", f"reader-{n}.safetensors", parameters)
         for n in range(members)
     ]
-    locator = network_entry("locator", "heat-map-locator/2", "locator.safetensors", {"width": 2})
+    locator = network_entry("locator", "heat-map-locator/3", "locator.safetensors", {"width": 2})
     words = ("name", "manufacturer", "version", "created", "intended_use", "licence")
     entries = [
         {

@@ -314,7 +314,7 @@ def test_an_unknown_architecture_is_refused(make_bundle) -> None:
     parts = bundle_parts()
     parts.manifest["members"][0]["architecture"] = "resnet-9000/1"
 
-    with pytest.raises(BundleError, match=r"resnet-9000/1.*spine-reader/1"):
+    with pytest.raises(BundleError, match=r"resnet-9000/1.*spine-reader/2"):
         load_networks(make_bundle(parts))
 
 
@@ -322,7 +322,7 @@ def test_parameters_that_an_architecture_does_not_take_are_refused(make_bundle) 
     parts = bundle_parts()
     parts.manifest["locator"]["parameters"] = {"depth": 3}
 
-    with pytest.raises(BundleError, match="heat-map-locator/2"):
+    with pytest.raises(BundleError, match="heat-map-locator/3"):
         load_networks(make_bundle(parts))
 
 

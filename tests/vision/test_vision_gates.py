@@ -123,6 +123,7 @@ def measures() -> FilmMeasures:
         text=0.01,
         landmarks=landmarks,
         confidence=np.full(23, 0.9, np.float32),
+        unrest=0.005,
         metal=0.0,
         distance=5.0,
     )
@@ -143,6 +144,7 @@ BAD_VALUES = (
     ("maximum_step", "landmarks.spacing"),
     ("minimum_depth", "landmarks.least-depth"),
     ("maximum_depth", "landmarks.greatest-depth"),
+    ("maximum_unrest", "landmarks.unrest"),
     ("maximum_turn_degrees", "landmarks.rotation"),
     ("maximum_hardware", "hardware"),
     ("maximum_metal", "hardware.metal"),

@@ -92,21 +92,34 @@ class Aims:
             its misses among those of the common ones.
         delta: Risk that the certificate is wrong, for each finding.
         flagged_specificity: Share of films without a finding that shall not be flagged.
-        ruled_out_share: Share of films without a finding that is enough to rule out; where
-            the certificate would allow more, the threshold stays lower than certified.
+        ruled_out_share: Share of films without any finding that is enough to rule out; where the
+            certificate would allow more, the threshold stays lower than certified, and what is
+            left over is kept for films that are harder than those of the calibration.
+        finding_ruled_out_share: The same for each particular finding beside "abnormal".
     """
 
     alpha: float = 0.05
     finding_alpha: float = 0.05
     delta: float = 0.05
     flagged_specificity: float = 0.99
-    ruled_out_share: float = 0.97
+    ruled_out_share: float = 0.80
+    finding_ruled_out_share: float = 0.97
 
     def alpha_of(self, finding: str, findings: Collection[str]) -> float:
         """Highest miss rate of a finding of a bundle that has these."""
-        if finding == EVERYTHING or EVERYTHING not in findings:
+        if _stands_for_all(finding, findings):
             return self.alpha
         return max(self.alpha, self.finding_alpha)
+
+    def enough_of(self, finding: str, findings: Collection[str]) -> float:
+        """Share of films without a finding that is enough to rule out, in such a bundle."""
+        if _stands_for_all(finding, findings):
+            return self.ruled_out_share
+        return self.finding_ruled_out_share
+
+
+def _stands_for_all(finding: str, findings: Collection[str]) -> bool:
+    return finding == EVERYTHING or EVERYTHING not in findings
 
 
 def certify(calibration: Calibration, aims: Aims, model_digest: str) -> dict[str, Any] | None:
@@ -202,8 +215,8 @@ def operating_points(
         if name in certified:
             rule_out = certified[name]["threshold"]
             if negative.any():
-                enough = _quantile(calibration.highest[negative, column], aims.ruled_out_share)
-                rule_out = min(rule_out, enough)
+                share = aims.enough_of(name, calibration.findings)
+                rule_out = min(rule_out, _quantile(calibration.highest[negative, column], share))
         points[name] = {
             "flag": flag if rule_out is None else max(flag, rule_out),
             "rule_out": rule_out,

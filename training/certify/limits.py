@@ -71,6 +71,7 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         maximum_step=shape_high(lambda s: s.greatest_step),
         minimum_depth=shape_low(lambda s: s.least_depth),
         maximum_depth=shape_high(lambda s: s.greatest_depth),
+        maximum_unrest=high(lambda m: m.unrest),
         maximum_turn_degrees=shape_high(lambda s: s.turn_degrees),
         maximum_hardware=high(lambda m: m.hardware),
         maximum_metal=high(lambda m: m.metal),

@@ -60,6 +60,7 @@ A recipe begins or goes on with its folder by `RunFolder`, which locks it and ke
 
 from __future__ import annotations
 
+from training.loop.chance import compute_alike
 from training.loop.checkpoint import read_weights
 from training.loop.fit import fit
 from training.loop.history import Epoch, History, read_history
@@ -87,6 +88,7 @@ __all__ = [
     "Status",
     "Task",
     "batch_to",
+    "compute_alike",
     "device_of",
     "fit",
     "leads",

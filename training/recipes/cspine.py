@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from training.loop import compute_alike
 from training.loop.run_folder import RunFolder, RunPlan
 from training.processes import Crew
 from training.recipes.options import PHANTOM
@@ -64,7 +65,7 @@ def run(options: RunOptions, stages: Stages, plan: Plan | None = None) -> None:
         RunError: The settings or the run's folder are wrong.
         DiskError: Something could not be written.
     """
-    torch.use_deterministic_algorithms(mode=True)
+    compute_alike()
     torch.set_num_threads(_THREADS)
     asked = _asked(options, (plan or Plan()).scaled(options.share))
     films = None if options.data == PHANTOM else _opened(options)
@@ -79,7 +80,7 @@ def run(options: RunOptions, stages: Stages, plan: Plan | None = None) -> None:
         common = (options.seed, asked, crew, fitter, stages)
         if films is None:
             words["intended_use"] = _FOR_PHANTOMS
-            bundle = PhantomRun(folder.path, words, *common).bundle()
+            bundle = PhantomRun(folder.path, words, *common, options.processes).bundle()
         else:
             words["intended_use"] = _FOR_RESEARCH
             bundle = DataRun(folder.path, words, films, *common).bundle()

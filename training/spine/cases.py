@@ -20,6 +20,7 @@ _SEEDS: Final = {
     "calibration": 4_000_000,
     "test": 5_000_000,
     "shift": 6_000_000,
+    "reading": 7_000_000,
 }
 _GROUP_SPAN: Final = 1_000_000
 _ABNORMAL_FIRST: Final = 250_000  # of a group's seeds; the rare findings follow behind
@@ -34,6 +35,10 @@ _TRAINED_SHIFTS: Final = (
     Degradation.NOISE,
     Degradation.OVEREXPOSED,
 )
+_READ_SHIFTS: Final = (*_TRAINED_SHIFTS, Degradation.ROTATION)
+# Of each ten films that only readers learn from: those with a single finding come first.
+_ALONE: Final = 4
+_SPOILT: Final = (1, 3, 4, 5)
 _MOST_TRAINED: Final = 0.5  # severity; beyond it a film is to be stopped, not read
 _SLIPS: Final = tuple(f"listhesis:{disc}" for disc in ("C3/C4", "C4/C5", "C5/C6", "C6/C7"))
 _CANALS: Final = tuple(f"canal-narrowing:C{number}" for number in (3, 4, 5, 6, 7))
@@ -90,6 +95,35 @@ def _training_case(index: int, seed: int) -> PhantomCase:  # noqa: PLR0911 - a t
         wanted = _TRAINED[kind - 6]
         return draw_case(seed, findings=wanted[turn % len(wanted)], facing=facing)
     return draw_case(seed, facing=facing)
+
+
+def reading_cases(count: int, seed: int) -> list[PhantomCase]:
+    """Films in scope that readers learn from beside those of `training_cases`.
+
+    Of each ten, six come as they come, and four show a single slip or a single narrow canal: what
+    readers overlook, and what films as they come show least. Two of either kind are spoilt or
+    turned a little.
+    """
+    return [_reading_case(index, first_seed("reading", seed) + index) for index in range(count)]
+
+
+def _reading_case(index: int, seed: int) -> PhantomCase:
+    kind, turn = index % 10, index // 10
+    chance = np.random.default_rng((seed, 7))
+    spoilt: tuple[Degradation, ...] = ()
+    if kind in _SPOILT:
+        spoilt = (_READ_SHIFTS[int(chance.integers(len(_READ_SHIFTS)))],)
+    severity = float(chance.uniform(0, _MOST_TRAINED)) if spoilt else None
+    wanted = None
+    if kind < _ALONE:
+        wanted = (*_SLIPS, *_CANALS)[(4 * turn + kind) % (len(_SLIPS) + len(_CANALS))]
+    case = draw_case(
+        seed,
+        findings=None if wanted is None else (wanted,),
+        degradations=spoilt,
+        facing=_facing(index),
+    )
+    return replace(case, severity=severity)
 
 
 def scope_cases(group: str, count: int, seed: int) -> list[PhantomCase]:

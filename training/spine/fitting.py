@@ -43,9 +43,9 @@ class Sizes:
 
     locator_width: int = 12
     reader_width: int = 12
-    locator_epochs: int = 7
+    locator_epochs: int = 6
     corner_epochs: int = 5
-    reader_epochs: int = 9
+    reader_epochs: int = 6
     members: int = 2
     jitter_pixels: float = 3.5
 

@@ -15,6 +15,7 @@ from training.spine.cases import (
     ABNORMAL,
     abnormal_cases,
     rare_cases,
+    reading_cases,
     scope_cases,
     shifted_cases,
     training_cases,
@@ -26,7 +27,7 @@ from training.spine.evaluation import (
     study_figures,
     subgroup_figures,
 )
-from training.spine.films import Films, data_digest, rendered_films
+from training.spine.films import Films, data_digest, joined, rendered_films
 from training.spine.findings import COMPONENTS, FINDINGS, parts_of
 from training.spine.pipeline import Draft, Networks, machine
 from training.spine.plan import COUNTED
@@ -39,6 +40,7 @@ from training.spine.reading import (
     gathered,
     predictions,
 )
+from training.spine.together import Lessons, trained
 from triage.vision.path import PixelPath
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from triage.vision.inference import Reading
 
 PATH: Final = PixelPath()
+_TRAINING: Final = "training locator and readers"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +73,7 @@ class PhantomRun:
         crew: Who renders.
         fitter: Who trains.
         stages: Shows what goes on.
+        processes: From 2 on, networks are trained side by side.
     """
 
     folder: Path
@@ -79,6 +83,7 @@ class PhantomRun:
     crew: Crew
     fitter: Fitter
     stages: Stages
+    processes: int = 1
 
     def bundle(self) -> Bundle:
         """Do all of it."""
@@ -107,22 +112,24 @@ class PhantomRun:
 
     def _trained(self) -> tuple[Films, Networks]:
         """Render the training films and train locator and readers."""
-        plan, fitter = self.plan, self.fitter
-        with self.stages.stage("rendering films to train on", plan.train + plan.tuning):
+        plan = self.plan
+        drawn = plan.train + plan.reading + plan.tuning
+        with self.stages.stage("rendering films to train on", drawn):
             films = rendered_films(self.crew, training_cases(plan.train, self.seed), PATH)
+            read = rendered_films(self.crew, reading_cases(plan.reading, self.seed), PATH)
             tuning = rendered_films(self.crew, scope_cases("tuning", plan.tuning, self.seed), PATH)
-        with self.stages.stage("training the locator"):
-            locator = fitter.locator(films, tuning, plan.sizes)
-        readable = films.chosen(films.in_scope)
-        with self.stages.stage("training the corners"):
-            fitter.corners(locator, readable, tuning, plan.sizes)
-        readers = {}
-        for number in range(1, plan.sizes.members + 1):
-            with self.stages.stage(f"training reader-{number}"):
-                readers[f"reader-{number}"] = fitter.reader(
-                    number, readable, tuning, parts_of(FINDINGS), COMPONENTS, plan.sizes
-                )
-        return readable, Networks(locator, readers, plan.sizes)
+        lessons = Lessons(
+            locating=films,
+            upright=films.chosen(films.in_scope),
+            reading=joined([films.chosen(films.in_scope), read]),
+            tuning=tuning,
+            findings=parts_of(FINDINGS),
+            components=COMPONENTS,
+            sizes=plan.sizes,
+        )
+        with self.stages.stage(_TRAINING):
+            networks = trained(lessons, self.fitter, self.processes)
+        return lessons.upright, networks
 
     def _as_they_come(self, reader: CaseReader, name: str, count: int) -> ReadCases:
         """Read films in scope, the first few at the resolution of a detector."""
@@ -132,14 +139,16 @@ class PhantomRun:
 
     def _seconds(self) -> dict[str, float]:
         """Seconds of each stage; networks that an earlier part of the run trained count theirs."""
-        trained = {
+        took = {
             name: round(sum(epoch.seconds for epoch in history.epochs), 1)
             for name, history in self.fitter.histories.items()
         }
-        return {
-            stage: max(seconds, trained.get(stage.split()[-1], 0.0))
-            for stage, seconds in self.stages.seconds.items()
-        }
+        seconds = dict(self.stages.seconds)
+        # Side by side, or one after the other: at least as long as the longest of them.
+        corners = took.pop("corners", 0.0)
+        longest = max({**took, "locator": took.get("locator", 0.0) + corners}.values())
+        seconds[_TRAINING] = max(seconds[_TRAINING], longest)
+        return seconds
 
     def _group(
         self, reader: CaseReader, name: str, count: int, rare_count: int, positives: int = 0
@@ -237,6 +246,7 @@ def made_with(plan: Plan, seed: int) -> MadeWith:
     """The seeds of every film that training, tuning and limits see: no calibration film is one."""
     runs = (
         training_cases(plan.train, seed),
+        reading_cases(plan.reading, seed),
         scope_cases("tuning", plan.tuning, seed),
         scope_cases("limits", plan.limits, seed),
     )
@@ -246,5 +256,6 @@ def made_with(plan: Plan, seed: int) -> MadeWith:
 def training_digest(plan: Plan, seed: int) -> str:
     """SHA-256 of what is drawn to train on."""
     cases: list[PhantomCase] = training_cases(plan.train, seed)
+    cases += reading_cases(plan.reading, seed)
     cases += scope_cases("tuning", plan.tuning, seed)
     return hashlib.sha256(data_digest({"train": cases}).encode()).hexdigest()

@@ -67,12 +67,12 @@ class Networks:
     def entries(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The entries of the locator and of the members in bundle.json."""
         locator = network_entry(
-            "locator", "heat-map-locator/2", LOCATOR_WEIGHTS, {"width": self.sizes.locator_width}
+            "locator", "heat-map-locator/3", LOCATOR_WEIGHTS, {"width": self.sizes.locator_width}
         )
         members = [
             network_entry(
                 name,
-                "spine-reader/1",
+                "spine-reader/2",
                 f"{name}.safetensors",
                 {
                     "disc_components": list(reader.parts.disc),

@@ -10,6 +10,7 @@ from training.spine.fitting import Sizes
 
 COUNTED: Final = (
     "train",
+    "reading",
     "tuning",
     "limits",
     "calibration",
@@ -27,7 +28,8 @@ class Plan:
     """How much of everything; `scaled` gives a quick run for trying things out.
 
     Attributes:
-        train: Films to train on.
+        train: Films to train all networks on.
+        reading: Further films in scope that only the readers learn from.
         tuning: Films that decide which epoch is kept.
         limits: Films that the gates' limits are set on.
         calibration: Films as they come that the thresholds are set on.
@@ -44,14 +46,15 @@ class Plan:
     """
 
     train: int = 1400
-    tuning: int = 80
+    reading: int = 700
+    tuning: int = 60
     limits: int = 200
     calibration: int = 500
-    positives: int = 850
+    positives: int = 600
     rare: int = 100
     test: int = 300
     test_rare: int = 40
-    detector: int = 16
+    detector: int = 12
     shifted: int = 4
     sizes: Sizes = field(default_factory=Sizes)
     aims: Aims = field(default_factory=lambda: Aims(alpha=0.01))
@@ -62,6 +65,7 @@ class Plan:
             return self
         least = {
             "train": 60,
+            "reading": 20,
             "tuning": 16,
             "limits": 24,
             "calibration": 40,

@@ -108,3 +108,7 @@ class _Displaced(nn.Module):
         chance = torch.Generator().manual_seed(self._seed)
         error = torch.randn(location.landmarks.shape, generator=chance) * self._pixels
         return location._replace(landmarks=location.landmarks + error.to(image.device))
+
+    def unrest(self, image: Tensor, landmarks: Tensor) -> Tensor:
+        """The locator's own look at the displaced landmarks."""
+        return self._locator.unrest(image, landmarks)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
 
+from triage import log as logs
 from triage.errors import TriageError
 from triage.intake.agreement import DifferenceKind, differences, mend
+from triage.settings import LogLevel
 from triage.store import Store
 
 if TYPE_CHECKING:
@@ -73,6 +77,8 @@ def repair(settings: Settings, console: Console, *, thorough: bool) -> str:
     Raises:
         TriageError: The spool or the index cannot be used as it is.
     """
+    # What is printed says what became of each file; only errors of the program come between.
+    logs.configure("repair", replace(settings.log, level=LogLevel.ERROR), sys.stderr)
     changed = left = 0
     with Store.open(settings.state_folder) as store:
         for difference in _watched(store, thorough=thorough):

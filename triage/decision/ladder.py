@@ -38,6 +38,11 @@ class StudyModes:
     general: Mode
     findings: Mapping[str, Mode] = field(default_factory=_none)
 
+    @property
+    def moves_nothing(self) -> bool:
+        """Whether it is shadow mode for every finding of the study."""
+        return all(mode is Mode.SHADOW for mode in (self.general, *self.findings.values()))
+
     def governing(self, flagged: Iterable[str]) -> Mode:
         """Return the mode under which a result has its effect.
 

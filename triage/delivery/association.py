@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pydicom.uid import UID
@@ -15,8 +16,10 @@ from triage.errors import DeliveryError
 from triage.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator, Sequence
 
+    from pydicom.dataset import Dataset
     from pynetdicom.association import Association
     from pynetdicom.events import Event
     from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
@@ -56,6 +59,9 @@ REJECTIONS: dict[tuple[int, int], str] = {
     (3, 2): "local limit of associations exceeded",
 }
 REJECTED_TRANSIENT = 2
+_PENDING = (0xFF00, 0xFF01)
+_MOST_UNHEARD = 1_000  # answers that may still come after a C-CANCEL
+_MESSAGE_ID = 1  # what pynetdicom gives to a request by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +112,22 @@ def opened(
     Raises:
         PeerError: The peer is away, or rejected the association.
     """
-    association = _request(line, contexts, roles)
+    connections: list[socket.socket] = []
     try:
-        yield association
-        if association.is_established:
-            association.release()
+        association = _request(line, contexts, roles, connections)
+        try:
+            yield association
+            if association.is_established:
+                association.release()
+        finally:
+            if association.is_established:
+                association.abort()
+            if association.is_alive():
+                association.join(line.timeout_seconds)
     finally:
-        if association.is_established:
-            association.abort()
+        # pynetdicom forgets to close the socket of a connection that the peer has reset.
+        for connection in connections:
+            connection.close()
 
 
 def answers_echo(line: Line) -> bool:
@@ -126,20 +140,42 @@ def answers_echo(line: Line) -> bool:
         return False
 
 
+def stop_find(
+    association: Association,
+    answers: Iterator[tuple[Dataset, Dataset | None]],
+    query_model: str,
+) -> None:
+    """End a C-FIND before its last answer: C-CANCEL (PS3.7 9.3.2.3), and hear it out.
+
+    What was on its way before the cancel is let pass; a peer that goes on all the same is left
+    to be aborted.
+
+    Args:
+        association: Where it runs, under the library's own Message ID.
+        answers: Its answers, as far as they have not been read.
+        query_model: What it asks of.
+    """
+    association.send_c_cancel(_MESSAGE_ID, query_model=query_model)
+    for status, _ in islice(answers, _MOST_UNHEARD):
+        if status.get("Status") not in _PENDING:
+            return
+
+
 def _request(
     line: Line,
     contexts: Sequence[PresentationContext],
     roles: Sequence[SCP_SCU_RoleSelectionNegotiation],
+    connections: list[socket.socket],
 ) -> Association:
-    connected: list[bool] = []
+    """Request an association; `connections` is given its socket as soon as there is one."""
 
     def on_connection(event: Event) -> None:
-        connected.append(True)
-        # pynetdicom leaves the socket without a timeout: a peer that stops reading would hold
-        # its thread, and ours, for ever.
         wrapped = event.assoc.dul.socket
         if wrapped is not None and wrapped.socket is not None:
+            # pynetdicom leaves the socket without a timeout: a peer that stops reading would
+            # hold its thread, and ours, for ever.
             wrapped.socket.settimeout(line.timeout_seconds)
+            connections.append(wrapped.socket)
 
     try:
         association = _application_entity(line).associate(
@@ -154,7 +190,7 @@ def _request(
         problem = f"{line.peer} cannot be reached: {error.strerror}; check its address"
         raise PeerError(Trouble.AWAY, problem) from error
     if not association.is_established and not _declined_contexts(association):
-        raise _trouble(line, association, connected=bool(connected))
+        raise _trouble(line, association, connected=bool(connections))
     return association
 
 

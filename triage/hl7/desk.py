@@ -61,7 +61,7 @@ class Desk:
             )
         except MessageError as error:
             log.warning("message refused", action="hl7_refused", problem=error)
-            return Acknowledgement(AcknowledgementCode.AR, str(error))
+            return Acknowledgement(AcknowledgementCode.AR, str(error), error.code, error.at)
         except TriageError as error:
             log.warning("message not taken now", action="hl7_not_now", problem=error)
             return NOT_NOW
@@ -80,5 +80,9 @@ class Desk:
         received = read_message(content, self._settings.hl7.character_set.value)
         meant_for = received.value(received.header, 11)
         if meant_for not in ("", self._settings.hl7.processing_id):
-            raise MessageError("MSH-11 says that the message is not meant for this system")
+            raise MessageError(
+                "MSH-11 says that the message is not meant for this system",
+                code="202",
+                at="MSH^1^11",
+            )
         return received

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 _LONGEST_CONTROL_ID: Final = 20  # HL7 2.3.1 and 2.5.1, MSH-10
 _LONGEST_COMPLAINT: Final = 80  # MSA-3
 
+# HL7 table 0357, as far as it is used here.
+_ERRORS: Final = {
+    "100": "Segment sequence error",
+    "101": "Required field missing",
+    "102": "Data type error",
+    "103": "Table value not found",
+    "200": "Unsupported message type",
+    "202": "Unsupported processing ID",
+    "207": "Application internal error",
+}
+# From 2.5 on the code stands in ERR-3; before that within ERR-1.
+_WITH_CODED_ERRORS: Final = ("2.5", "2.6", "2.7", "2.8", "2.9")
+
 _CODES: Final = {
     "AA": AcknowledgementCode.AA,
     "CA": AcknowledgementCode.AA,
@@ -101,7 +114,9 @@ def acknowledge(content: bytes, answer: Acknowledgement, at: datetime) -> bytes:
         2: STANDARD.escaped(number),
         3: STANDARD.escaped(answer.problem[:_LONGEST_COMPLAINT]),
     }
-    segments = (STANDARD.segment("MSH", fields), STANDARD.segment("MSA", said))
+    segments = [STANDARD.segment("MSH", fields), STANDARD.segment("MSA", said)]
+    if answer.code is not AcknowledgementCode.AA:
+        segments.append(_error(answer, fields[11]))
     # What was echoed was read byte by byte, and goes back as it came.
     return joined(segments).encode("latin-1", errors="replace")
 
@@ -126,10 +141,27 @@ def read_acknowledgement(content: bytes, number: str) -> Acknowledgement | None:
         return Acknowledgement(code)
     # The receiver's own words may name the patient; its codes do not.
     error = first(answer.segments, "ERR")
-    reason = answer.value(error, 3) or answer.value(said, 6)
+    reason = answer.value(error, 3) or answer.value(error, 1, 4) or answer.value(said, 6)
     detail = f" (error {reason})" if reason.isdigit() else ""
     shown = word if word in _CODES else "with no code of table 0008"
     return Acknowledgement(code, f"the receiver answered {shown}{detail}")
+
+
+def _error(answer: Acknowledgement, version: str) -> str:
+    """Return ERR: where and what the fault is, in the form that a version has for it."""
+    code = (answer.error, _ERRORS[answer.error], "HL70357")
+    if not version.startswith(_WITH_CODED_ERRORS):
+        # ELD: segment, its sequence, field, and what is wrong with it.
+        place = [*answer.at.split("^"), "", ""][:3]
+        said = STANDARD.subcomponent.join(code)
+        return STANDARD.segment("ERR", {1: STANDARD.component.join([*place, said])})
+    fields = {
+        2: STANDARD.components(*answer.at.split("^")),
+        3: STANDARD.components(*code),
+        4: "E",
+        7: STANDARD.escaped(answer.problem),
+    }
+    return STANDARD.segment("ERR", fields)
 
 
 def _part(field: str, number: int) -> str:

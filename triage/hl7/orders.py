@@ -54,7 +54,9 @@ def understand(received: Received) -> tuple[Notice, ...]:
     reader = readers.get(received.kind)
     if reader is None:
         raise MessageError(
-            "a message of this kind is not understood: ORM^O01, OMI^O23 and ORU^R01 are"
+            "a message of this kind is not understood: ORM^O01, OMI^O23 and ORU^R01 are",
+            code="200",
+            at="MSH^1^9",
         )
     return tuple(reader(received))
 
@@ -62,7 +64,7 @@ def understand(received: Received) -> tuple[Notice, ...]:
 def _orders(received: Received) -> Iterable[Notice]:
     head, groups = _groups(received.segments[1:], "ORC")
     if not groups:
-        raise MessageError("the order has no ORC segment")
+        raise MessageError("the order has no ORC segment", at="ORC^1")
     shared = _shared_study(groups, received)
     by_study: dict[tuple[str, str], list[list[hl7.Segment]]] = {}
     for group in groups:
@@ -71,7 +73,9 @@ def _orders(received: Received) -> Iterable[Notice]:
         if key == ("", ""):
             raise MessageError(
                 "the order names neither a Study Instance UID (ZDS-1, IPC-3) nor an accession"
-                " number (OBR-18, IPC-1)"
+                " number (OBR-18, IPC-1)",
+                code="101",
+                at="OBR^1^18",
             )
         by_study.setdefault(key, []).append(group)
     return [_order(received, head, key, found) for key, found in by_study.items()]
@@ -156,7 +160,9 @@ def _is_cancelled(received: Received, group: Sequence[hl7.Segment]) -> bool:
     if control in _CANCELS:
         return True
     if control not in _CHANGES:
-        raise MessageError("ORC-1 is no order control code that is understood")
+        raise MessageError(
+            "ORC-1 is no order control code that is understood", code="103", at="ORC^1^1"
+        )
     return received.value(group[0], 5).upper() in _CANCELLED_STATES
 
 
@@ -170,7 +176,7 @@ def _location(received: Received, visit: hl7.Segment | None) -> str:
 def _reports(received: Received) -> Iterable[Notice]:
     head, groups = _groups(received.segments[1:], "OBR")
     if not groups:
-        raise MessageError("the report has no OBR segment")
+        raise MessageError("the report has no OBR segment", at="OBR^1")
     patient_ids = received.repetitions(first(head, "PID"), 3)
     for group in groups:
         if not _is_final(received, group):
@@ -182,7 +188,9 @@ def _reports(received: Received) -> Iterable[Notice]:
         )
         if not (notice.study_instance_uid or notice.accession_number):
             raise MessageError(
-                "the report names neither a Study Instance UID nor an accession number (OBR-18)"
+                "the report names neither a Study Instance UID nor an accession number (OBR-18)",
+                code="101",
+                at="OBR^1^18",
             )
         yield notice
 

@@ -149,7 +149,9 @@ def _delimiters(text: str) -> Delimiters:
     marks = header[3:]
     plain = len(marks) == _SHORTEST_HEADER - 3 and len(set(marks)) == len(marks)
     if not plain or any(mark.isalnum() or mark.isspace() for mark in marks):
-        raise MessageError("MSH-1 and MSH-2 do not name five different separators")
+        raise MessageError(
+            "MSH-1 and MSH-2 do not name five different separators", code="102", at="MSH^1^2"
+        )
     field, component, repetition, escape, subcomponent = tuple(marks)
     return Delimiters(field, component, repetition, escape, subcomponent)
 
@@ -165,7 +167,11 @@ def _identified(received: Received) -> Received:
     header, body = received.header, received.segments[1:]
     control_id = received.value(header, _CONTROL_ID)
     if not control_id:
-        raise MessageError("MSH-10 is empty: a message without a number cannot be acknowledged")
+        raise MessageError(
+            "MSH-10 is empty: a message without a number cannot be acknowledged",
+            code="101",
+            at="MSH^1^10",
+        )
     text = SEGMENT_END.join(str(segment) for segment in body)
     identity = MessageIdentity(
         received.value(header, 3),

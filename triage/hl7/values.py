@@ -55,10 +55,14 @@ class Acknowledgement:
     Attributes:
         code: Done, not now, or never.
         problem: What is wrong, in words of this program, without patient data; empty when done.
+        error: What is wrong, by HL7 table 0357.
+        at: Where, as ERR-2 has it ("MSH^1^9"); empty where no one field is at fault.
     """
 
     code: AcknowledgementCode
     problem: str = ""
+    error: str = "207"
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from triage.intake.adoption import (
     set_damaged_aside,
 )
 from triage.intake.spool import INCOMING, SPOOL
+from triage.log import get_logger
 from triage.store.agreement import AdoptionKind
 from triage.values import ImageState
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from triage.settings import EligibilitySettings
     from triage.store import Store
     from triage.store.agreement import RecordedFile
+
+log = get_logger("repair")
 
 _UNFINISHED = "*.part"
 _BEING_MADE_SECONDS = 60
@@ -200,7 +203,8 @@ def mend(store: Store, eligibility: EligibilitySettings, difference: Difference)
         raise
     except OSError as error:
         return _left(difference, f"cannot be mended ({error.strerror})")
-    except Exception as error:  # noqa: BLE001 - body of the mending loop: no file stops the others
+    except Exception as error:  # body of the mending loop: no file stops the others
+        log.exception("file not mended", action="mending_failed", kind=difference.kind.value)
         return _left(difference, f"cannot be mended, the program failed ({type(error).__name__})")
 
 

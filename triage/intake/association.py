@@ -10,6 +10,7 @@ from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_FIND, C_STORE
 
+from triage.errors import TriageError
 from triage.intake.messages import ReceivedStore, StreamingDimse, Waiting
 from triage.intake.services import CANNOT_UNDERSTAND, StoreRequest
 from triage.intake.store_command import store_response
@@ -80,6 +81,7 @@ class IntakeAssociation(Association):
                 action="request_not_understood",
                 address=self.requestor.address,
                 problem=error,
+                exc_info=None if isinstance(error, TriageError) else error,
             )
         else:
             _log.exception("association failed", action="association_failed")

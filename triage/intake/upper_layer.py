@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.fsm import InvalidEventError
 
-from triage.errors import PermanentError
+from triage.errors import PermanentError, TriageError
 from triage.intake.connection import PatienceExhaustedError
 from triage.intake.object_stream import Expected, pour
 from triage.log import get_logger
@@ -242,5 +242,6 @@ class UpperLayer(DULServiceProvider):
             action="message_not_understood",
             peer=self.assoc.requestor.ae_title,
             problem=error,
+            exc_info=None if isinstance(error, TriageError) else error,
         )
         self.event_queue.put(_INVALID_PDU)

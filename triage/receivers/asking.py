@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from triage.conclude import place_standing
 from triage.delivery.association import PeerError
 from triage.delivery.backoff import rest_seconds
+from triage.delivery.lane import Found, Lane, Tools
 from triage.log import get_logger
-from triage.receivers.lane import Tools
 from triage.receivers.modality_worklist import ask
 from triage.receivers.receiver import NotTakenError
 from triage.store import OrderedStudies, OrderWord
@@ -23,18 +23,16 @@ if TYPE_CHECKING:
     import threading
 
     from triage.settings import ModalityWorklist, Settings
-    from triage.store import OrderQuestion, Store, Watcher
+    from triage.store import OrderQuestion, Store
 
 log = get_logger("receivers")
 
-IDLE_SECONDS = 1.0
-RECOVERY_SECONDS = 5.0
 BATCH = 16
 _URGENCY = tuple(OrderPriority)
 
 
-class AskingLane:
-    """The loop that asks for orders.
+class AskingLane(Lane):
+    """The questions that wait for an answer.
 
     Args:
         settings: The site's settings.
@@ -43,8 +41,6 @@ class AskingLane:
         tools: Randomness and time.
     """
 
-    name = "modality worklists"
-
     def __init__(
         self,
         settings: Settings,
@@ -52,31 +48,22 @@ class AskingLane:
         stop: threading.Event,
         tools: Tools | None = None,
     ) -> None:
+        delivery = settings.delivery
+        super().__init__(
+            "modality-worklists",
+            store,
+            stop,
+            patience_seconds=8 * delivery.timeout_seconds * len(settings.modality_worklists),
+            trouble_seconds=delivery.first_retry_seconds,
+            tools=tools,
+        )
         self._settings = settings
-        self._store = store
-        self._stop = stop
-        self._tools = tools or Tools()
-        self._busy_since: float | None = None
         self._failures: dict[str, int] = {}
         self._rests_until: dict[str, float] = {}
 
-    def run(self) -> None:
-        """Ask until stopped."""
-        watcher = self._store.watcher()
-        while not self._stop.is_set():
-            try:
-                self._pass(watcher)
-            except Exception:  # top of the loop: what nobody foresaw must not end it
-                log.exception("asking failed", action="asking_failed")
-                self._stop.wait(RECOVERY_SECONDS)
-        watcher.close()
-
-    def hangs(self) -> bool:
-        """Whether one question has taken longer than all of its honest waits together."""
-        patience = 8 * self._settings.delivery.timeout_seconds
-        limit = patience * len(self._settings.modality_worklists)
-        since = self._busy_since
-        return since is not None and self._tools.monotonic() - since > limit
+    def work(self) -> Found:
+        """Ask what is to be asked; a worklist that is away rests, and holds up no other."""
+        return Found.WORK if self.ask_due() else Found.NOTHING
 
     def ask_due(self) -> int:
         """Ask for the orders that are to be asked for; return how many."""
@@ -84,16 +71,9 @@ class AskingLane:
         for question in questions:
             if self._stop.is_set():
                 break
-            self._busy_since = self._tools.monotonic()
-            try:
-                self._ask(question)
-            finally:
-                self._busy_since = None
+            self._begin()
+            self._ask(question)
         return len(questions)
-
-    def _pass(self, watcher: Watcher) -> None:
-        if self.ask_due() == 0:
-            watcher.wait(IDLE_SECONDS, self._stop)
 
     def _ask(self, question: OrderQuestion) -> None:
         """Ask every worklist; the most urgent answer counts."""

@@ -65,13 +65,13 @@ class OrderSystem:
         return Standing(order.shown_code or ROUTINE, opened=order.read or order.cancelled)
 
     def apply(self, change: Change) -> Acknowledgement:
-        """Send the order again with another priority; a retry has the same number."""
+        """Send the order again with another priority; a retry is the same to the byte."""
         uid = change.study.study_instance_uid
         order = self._store.hl7_order(uid)
         if order is None:
             raise NotTakenError("no order of this study has come over HL7", refused=False)
         try:
-            message = priority_message(order, change, self._receiver, self._store.clock())
+            message = priority_message(order, change, self._receiver, change.made_at)
         except DeliveryRefusedError as error:
             raise NotTakenError(str(error), refused=True, final=True) from error
         # Before it is sent: what comes back must not be taken for the wish of a person.

@@ -1,50 +1,34 @@
-"""One receiver's queue, and the loop that empties it: ask, compare, note, write, ask again."""
+"""One receiver's queue of priorities: ask, compare, note, write, ask again."""
 
 from __future__ import annotations
 
-import random
-import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from triage.delivery.answers import Answer
 from triage.delivery.association import PeerError
-from triage.delivery.backoff import next_attempt, rest_seconds
+from triage.delivery.lane import Found, PeerLane, Tools
 from triage.log import get_logger
-from triage.owners import owner_name
 from triage.receivers.choice import Choice, Step, before_asking, choose, confirm
 from triage.receivers.receiver import Change, NotTakenError, Standing
 from triage.values import ReceiverState
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
     from datetime import datetime
 
-    from triage.delivery.association import Trouble
     from triage.receivers.receiver import Receiver
     from triage.settings import Settings
-    from triage.store import ClaimedChange, Store, Watcher
+    from triage.store import ClaimedChange, Store
 
 log = get_logger("receivers")
 
 BATCH = 16
-IDLE_SECONDS = 1.0  # how often the queue is looked at although nothing was committed
-RECOVERY_SECONDS = 5.0  # pause after an error that nobody foresaw
 FOUND = "it shows what it was asked for; its answer was lost"
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What a lane takes from the world, so that tests can hand it another one."""
-
-    jitter: Callable[[], float] = random.random
-    monotonic: Callable[[], float] = time.monotonic
-
-
-class ReceiverLane:
-    """One receiver's queue, and the loop that empties it.
+class ReceiverLane(PeerLane):
+    """One receiver's queue of priorities.
 
     Args:
         settings: The site's settings.
@@ -62,34 +46,24 @@ class ReceiverLane:
         stop: threading.Event,
         tools: Tools | None = None,
     ) -> None:
-        self.name = receiver.name
-        self._settings = settings.delivery
+        super().__init__(
+            settings.delivery,
+            store,
+            stop,
+            tools,
+            peer=receiver.name,
+            peer_role="receiver",
+            owner="receivers",
+        )
         self._confirm_seconds = settings.receivers.confirm_seconds
         self._receiver = receiver
-        self._store = store
-        self._stop = stop
-        self._tools = tools or Tools()
-        self._owner = owner_name("receivers")
-        self._failures = 0
-        self._last_trouble: Trouble | None = None
-        self._busy_since: float | None = None
 
-    def run(self) -> None:
-        """Carry until stopped."""
-        watcher = self._store.watcher()
-        while not self._stop.is_set():
-            try:
-                self._pass(watcher)
-            except Exception:  # top of the loop: what nobody foresaw must not end the lane
-                log.exception("lane failed", action="lane_failed", destination=self.name)
-                self._stop.wait(RECOVERY_SECONDS)
-        watcher.close()
-
-    def hangs(self) -> bool:
-        """Whether one pass has lasted longer than all of its honest waits together."""
-        since = self._busy_since
-        limit = self._settings.lease_seconds + 4 * self._settings.timeout_seconds
-        return since is not None and self._tools.monotonic() - since > limit
+    def work(self) -> Found:
+        """Carry what is due; rest when the receiver is in trouble."""
+        count = self.carry_due()
+        if count is None:
+            return Found.TROUBLE
+        return Found.WORK if count else Found.NOTHING
 
     def carry_due(self) -> int | None:
         """Claim what is due and carry it.
@@ -97,36 +71,22 @@ class ReceiverLane:
         Returns:
             How many changes were claimed; None when the receiver is in trouble.
         """
-        self._busy_since = self._tools.monotonic()
-        # Half of the lease for carrying, so that the other half covers the last answer.
-        deadline = self._busy_since + self._settings.lease_seconds / 2
-        try:
-            claimed = self._store.claim_receiver_changes(
-                self._owner, self.name, BATCH, self._settings.lease_seconds
-            )
-            for number, change in enumerate(claimed):
-                if self._stop.is_set() or self._tools.monotonic() > deadline:
-                    self._hand_back(claimed[number:], "not tried yet", 0.0)
-                    break
-                if self._is_done(change):
-                    continue
-                trouble = self._carry_guarded(change)
-                self._note_peer(trouble)
-                if trouble is not None:
-                    rest = rest_seconds(self._failures, self._settings, self._tools.jitter())
-                    self._hand_back(claimed[number:], str(trouble), rest)
-                    return None
-            return len(claimed)
-        finally:
-            self._busy_since = None
-
-    def _pass(self, watcher: Watcher) -> None:
-        count = self.carry_due()
-        if count is None:
-            # The rows rest for longer; a change that comes in meanwhile may ask again this soon.
-            self._stop.wait(self._settings.first_retry_seconds)
-        elif count == 0:
-            watcher.wait(IDLE_SECONDS, self._stop)
+        goes_on = self._until_half_of_the_lease()
+        claimed = self._store.claim_receiver_changes(
+            self._owner, self.name, BATCH, self._settings.lease_seconds
+        )
+        for number, change in enumerate(claimed):
+            if not goes_on():
+                self._hand_back(claimed[number:], "not tried yet", self._store.clock())
+                break
+            if self._is_done(change):
+                continue
+            trouble = self._carry_guarded(change)
+            self._note_peer(trouble)
+            if trouble is not None:
+                self._hand_back(claimed[number:], str(trouble), self._after_rest())
+                return None
+        return len(claimed)
 
     def _is_done(self, change: ClaimedChange) -> bool:
         """Finish a change that the receiver need not be asked about, even while it is away."""
@@ -183,13 +143,14 @@ class ReceiverLane:
             value=value,
             standing=standing,
             reason=change.reason,
+            made_at=change.made_at,
             message_id=str(change.receiver_change_id),
         )
         if not self._store.receiver_intends(
             change, self._owner, before=standing.value, after=value
         ):
             # A newer change has come: this one is let go, and that one is claimed next.
-            self._hand_back((change,), "", 0.0)
+            self._hand_back((change,), "", self._store.clock())
             return
         acknowledgement = self._receiver.apply(asked)
         asks = self._receiver.can_be_asked
@@ -262,7 +223,10 @@ class ReceiverLane:
     def _failed(
         self, change: ClaimedChange, problem: str, *, refused: bool, final: bool = False
     ) -> None:
-        again = None if final else self._next_attempt(change, refused=refused)
+        again = None
+        if not final:
+            answer = Answer.REFUSED if refused else Answer.BUSY
+            again = self._next_attempt(change.attempts + 1, answer)
         self._store.receiver_waits(change, self._owner, problem, next_attempt_at=again)
         say = log.warning if again is not None else log.error
         say(
@@ -274,37 +238,9 @@ class ReceiverLane:
             next_attempt_at=again,
         )
 
-    def _next_attempt(self, change: ClaimedChange, *, refused: bool) -> datetime | None:
-        return next_attempt(
-            change.attempts + 1,
-            Answer.REFUSED if refused else Answer.BUSY,
-            self._settings,
-            self._store.clock(),
-            self._tools.jitter(),
-        )
-
-    def _hand_back(self, changes: tuple[ClaimedChange, ...], why: str, rest: float) -> None:
+    def _hand_back(self, changes: tuple[ClaimedChange, ...], why: str, again: datetime) -> None:
         """Put back what was not tried; that a receiver is away counts against no change."""
-        again = self._store.clock() + timedelta(seconds=rest)
         for change in changes:
             self._store.receiver_waits(
                 change, self._owner, why, next_attempt_at=again, counts=False
-            )
-
-    def _note_peer(self, trouble: PeerError | None) -> None:
-        """Count the times in a row that the receiver was in trouble; log when that changes."""
-        self._failures = 0 if trouble is None else self._failures + 1
-        kind = None if trouble is None else trouble.kind
-        if kind is self._last_trouble:
-            return
-        self._last_trouble = kind
-        if trouble is None:
-            log.info("receiver is back", action="receiver_back", destination=self.name)
-        else:
-            log.warning(
-                "receiver in trouble",
-                action="receiver_in_trouble",
-                destination=self.name,
-                kind=trouble.kind,
-                problem=trouble,
             )

@@ -15,7 +15,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     ModalityWorklistInformationFind,
 )
 
-from triage.delivery.association import PeerError, Trouble, opened
+from triage.delivery.association import PeerError, Trouble, opened, stop_find
 from triage.receivers.receiver import NotTakenError
 from triage.receivers.ups import line_to
 from triage.values import OrderPriority
@@ -95,16 +95,15 @@ def _answers(association: Association, name: str, keys: Mapping[str, str]) -> It
 
     A worklist may ignore a key and answer with its whole list: what is not meant is dropped.
     """
-    query = _query(keys)
-    for number, (status, identifier) in enumerate(
-        association.send_c_find(query, ModalityWorklistInformationFind)
-    ):
+    answers = association.send_c_find(_query(keys), ModalityWorklistInformationFind)
+    for number, (status, identifier) in enumerate(answers):
         if "Status" not in status:
             raise PeerError(Trouble.BROKEN, f"{name} left us without an answer")
         code = int(status.Status)
         if code not in (*_PENDING, 0):
             raise NotTakenError(f"{name} answered C-FIND with status {code:04X}", refused=False)
         if number >= _MOST_ANSWERS:
+            stop_find(association, answers, ModalityWorklistInformationFind)
             raise NotTakenError(
                 f"{name} answers with more than {_MOST_ANSWERS} orders", refused=False
             )

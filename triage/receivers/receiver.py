@@ -9,6 +9,7 @@ from triage.errors import DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from triage.store import ReceiverStudy
 
@@ -54,6 +55,7 @@ class Change:
         value: The word.
         standing: What it showed a moment ago.
         reason: Why, in words without patient data.
+        made_at: Since when it is asked for, whatever the try.
         message_id: The same for every try of this change, so that a repeated one is known.
     """
 
@@ -61,6 +63,7 @@ class Change:
     value: str
     standing: Standing
     reason: str
+    made_at: datetime
     message_id: str
 
 

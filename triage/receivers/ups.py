@@ -20,7 +20,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     UnifiedProcedureStepPush,
 )
 
-from triage.delivery.association import Line, PeerError, Trouble, opened
+from triage.delivery.association import Line, PeerError, Trouble, opened, stop_find
 from triage.receivers.receiver import Acknowledgement, NotTakenError, Standing, Words
 from triage.settings import Destination
 from triage.values import Priority, StepState
@@ -43,6 +43,7 @@ NEUTRAL: Final = Priority.MEDIUM.value  # what a work item has on arrival
 INTERPRETATION: Final = "110005"  # DCM, "Interpretation": the workitem code of reading
 
 _MOST_MATCHES = 64
+_ENDED = (StepState.COMPLETED.value, StepState.CANCELED.value)
 _PENDING = (0xFF00, 0xFF01)
 _NO_SUCH_INSTANCE = (0xC307, 0x0112)
 _DUPLICATE = 0x0111
@@ -113,7 +114,10 @@ class UpsManager:
             items = self._find(association, change.study)
             waiting = [item for item in items if item.state == StepState.SCHEDULED.value]
             if not items:
-                return self._create(association, change)
+                self._create(association, change)
+                return Acknowledgement(
+                    f"N-SET {self._set(association, change.study.work_item_uid, change.value):04X}"
+                )
             if not waiting:
                 raise NotTakenError(f"{self.name}: a reader has opened it", refused=False)
             statuses = [self._set(association, item.uid, change.value) for item in waiting]
@@ -129,9 +133,16 @@ class UpsManager:
             raise self._line().broken() from error
 
     def _find(self, association: Association, study: ReceiverStudy) -> list[WorkItem]:
-        """Return the work items to read a study: our own if it is there, else the manager's."""
+        """Return the work items to read a study: our own if it is there, else the manager's.
+
+        One that has ended may have been cancelled unread, and another be there in its place.
+        """
         own = self._get(association, study.work_item_uid)
-        return [own] if own is not None else self._search(association, study)
+        if own is None:
+            return self._search(association, study)
+        if own.state not in _ENDED:
+            return [own]
+        return self._search(association, study) or [own]
 
     def _get(self, association: Association, uid: str) -> WorkItem | None:
         wanted = [Tag("ProcedureStepState"), Tag("ScheduledProcedureStepPriority")]
@@ -154,6 +165,7 @@ class UpsManager:
             elif identifier is not None and _is_of(identifier, study):
                 found.append(_work_item(identifier, str(identifier.get("SOPInstanceUID", ""))))
             if len(found) > _MOST_MATCHES:
+                stop_find(association, answers, UnifiedProcedureStepPull)
                 raise NotTakenError(
                     f"{self.name} names more than {_MOST_MATCHES} work items for this study",
                     refused=True,
@@ -170,9 +182,14 @@ class UpsManager:
         self._judge("N-SET", code)
         return code
 
-    def _create(self, association: Association, change: Change) -> Acknowledgement:
+    def _create(self, association: Association, change: Change) -> None:
+        """Create what the manager lacks, with the priority of any order.
+
+        A priority of a new item is the word of who orders: ours must not stand among urgent
+        orders there. It is set afterwards; should we die in between, the next try sets it.
+        """
         status, _ = association.send_n_create(
-            new_work_item(change.study, change.value, self.label),
+            new_work_item(change.study, NEUTRAL, self.label),
             UnifiedProcedureStepPush,
             change.study.work_item_uid,
         )
@@ -180,7 +197,6 @@ class UpsManager:
         if code == _DUPLICATE:  # created since we asked: what it shows is asked for once more
             raise NotTakenError(f"{self.name} has the work item by now", refused=False)
         self._judge("N-CREATE", code)
-        return Acknowledgement(f"N-CREATE {code:04X}")
 
     def _answered(self, status: Dataset) -> int:
         if "Status" not in status:

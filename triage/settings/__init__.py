@@ -1,10 +1,14 @@
 """The configuration: one TOML file becomes frozen settings, all checked before a socket opens.
 
-Adding a key is one field in `sections`: its default, its rule and its description drive the
+Adding a key is one field in its section: its default, its rule and its description drive the
 reading, the checks, and the documented example under ``deploy/``.
 """
 
+from triage.settings.decision import DecisionSettings, FindingMode, SiteMode, WorklistSettings
+from triage.settings.delivery import DeliverySettings, Destination, Peer
 from triage.settings.hl7 import CharacterSet, Hl7Receiver, Hl7Settings
+from triage.settings.listener import ListenerSettings, UnknownSopClasses
+from triage.settings.log import LogLevel, LogSettings
 from triage.settings.reading import load_settings, parse_settings
 from triage.settings.receiving import (
     DicomPeer,
@@ -14,25 +18,9 @@ from triage.settings.receiving import (
     UpsReceiver,
 )
 from triage.settings.relations import receiver_names
-from triage.settings.sections import (
-    DecisionSettings,
-    DeliverySettings,
-    Destination,
-    EligibilitySettings,
-    FindingMode,
-    ListenerSettings,
-    LogLevel,
-    LogSettings,
-    Peer,
-    Settings,
-    SiteMode,
-    StudySettings,
-    UnknownSopClasses,
-    WebSettings,
-    WorkerSettings,
-    WorklistSettings,
-    default_settings,
-)
+from triage.settings.sections import Settings, default_settings
+from triage.settings.studies import EligibilitySettings, StudySettings, WorkerSettings
+from triage.settings.web import WebSettings
 from triage.settings.writing import example_toml, render_toml
 
 __all__ = [

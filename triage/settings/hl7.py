@@ -1,6 +1,6 @@
 """The tables of settings that speak HL7: what comes in, and who is told.
 
-Units stand in the names, as in `triage.settings.sections`.
+Units stand in the names, as everywhere in the settings.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 from triage.hl7.values import MessageKind
 from triage.settings import rules
-from triage.settings.keys import key
+from triage.settings.keys import DAY_SECONDS, key
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
     from pathlib import Path
-
-_DAY = 86_400.0  # seconds
 
 
 class CharacterSet(StrEnum):
@@ -88,9 +86,9 @@ class Hl7Settings:
         ),
     )
     idle_timeout_seconds: float = field(
-        default=_DAY,
+        default=DAY_SECONDS,
         metadata=key(
-            rules.number(0.1, 30 * _DAY),
+            rules.number(0.1, 30 * DAY_SECONDS),
             "A connection on which nothing came for this long is closed.",
         ),
     )

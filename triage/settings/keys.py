@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
     from triage.settings.rules import Rule
 
+DAY_SECONDS = 86_400.0
+ANY_PORT = " (0: any free port)"
+
 
 def key(rule: Rule, description: str) -> Mapping[str, Any]:
     """Return the metadata of a key."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from triage.settings import rules
-from triage.settings.keys import key
+from triage.settings.keys import DAY_SECONDS, key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ class ReceiverSettings:
     confirm_seconds: float = field(
         default=60.0,
         metadata=key(
-            rules.number(0.1, 86_400),
+            rules.number(0.1, DAY_SECONDS),
             "A receiver that took a priority and still shows another one after this long raises "
             "an alarm.",
         ),

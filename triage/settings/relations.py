@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
+    from triage.settings.delivery import Destination
     from triage.settings.hl7 import Hl7Receiver, Hl7Settings
-    from triage.settings.sections import Destination, ListenerSettings, Settings, WebSettings
+    from triage.settings.listener import ListenerSettings
+    from triage.settings.sections import Settings
+    from triage.settings.web import WebSettings
 
 _TLS_FILES = ("tls_certificate", "tls_private_key", "tls_authorities")
 _PORT_KEYS = frozenset(

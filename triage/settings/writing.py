@@ -9,9 +9,11 @@ from dataclasses import Field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from triage.settings.decision import FindingMode, SiteMode
+from triage.settings.delivery import Destination, Peer
 from triage.settings.hl7 import Hl7Receiver
 from triage.settings.receiving import ModalityWorklist, OrthancReceiver, UpsReceiver
-from triage.settings.sections import Destination, FindingMode, Peer, Settings, SiteMode
+from triage.settings.sections import Settings
 from triage.values import Mode
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from triage.store.access import SessionRecord, UserRecord
+from triage.store.brake import BrakeChange
 from triage.store.database import Watcher, utc_now
 from triage.store.feedback import FeedbackRecord
 from triage.store.film_views import FilmToExplain, FilmView, Landmark
@@ -37,6 +38,7 @@ from triage.store.records import (
     ClaimedImage,
     DecisionRecord,
     DeliveryRecord,
+    Films,
     InstanceRecord,
     Placement,
     PriorityChange,
@@ -63,6 +65,7 @@ from triage.store.ups_records import (
 __all__ = [
     "EVERYTHING",
     "Arrival",
+    "BrakeChange",
     "Candidate",
     "Channel",
     "ClaimedChange",
@@ -77,6 +80,7 @@ __all__ = [
     "FeedbackRecord",
     "FilmToExplain",
     "FilmView",
+    "Films",
     "GateCount",
     "GateCounts",
     "Ground",

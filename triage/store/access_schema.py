@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, CheckConstraint, Column, ForeignKey, Index, String, Table
 
-from triage.store.schema import UtcTime, metadata
+from triage.store.columns import UtcTime
+from triage.store.schema import metadata
 
 users = Table(
     "users",

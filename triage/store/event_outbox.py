@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, delete, or_, select, true, update
 
 from triage.store.database import Database
 from triage.store.ups_records import ClaimedEvent
@@ -30,6 +30,8 @@ class EventVerbs(Database):
     ) -> tuple[ClaimedEvent, ...]:
         """Claim what an application entity is to be told next, oldest first.
 
+        The events of one work item are told in order: none is claimed while an earlier one
+        waits for another try, or lies with another owner. One that was given up holds up none.
         The owner must say of each what became of it before the lease runs out; after that
         another may send the same event.
         """
@@ -39,6 +41,7 @@ class EventVerbs(Database):
             event_reports.c.channel == channel.value,
             event_reports.c.state == PENDING,
             event_reports.c.next_attempt_at <= now,
+            ~_is_behind(owner, now),
         )
         with self.reading() as connection:
             waits = connection.execute(select(event_reports.c.event_id).where(due).limit(1)).first()
@@ -161,3 +164,21 @@ class EventVerbs(Database):
                 values = {"state": PENDING, "next_attempt_at": now, **_UNHELD}
                 connection.execute(update(event_reports).where(same).values(**values))
         return len(lost)
+
+
+def _is_behind(owner: str, now: datetime) -> ColumnElement[bool]:
+    """Whether an earlier event of the same item is still to be told to the same receiver."""
+    earlier = event_reports.alias("earlier")
+    held = and_(earlier.c.state == SENDING, earlier.c.lease_owner != owner)
+    resting = and_(earlier.c.state == PENDING, earlier.c.next_attempt_at > now)
+    return (
+        select(true())
+        .where(
+            earlier.c.work_item_uid == event_reports.c.work_item_uid,
+            earlier.c.ae_title == event_reports.c.ae_title,
+            earlier.c.channel == event_reports.c.channel,
+            earlier.c.event_id < event_reports.c.event_id,
+            or_(held, resting),
+        )
+        .exists()
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, String, Table
-from sqlalchemy import Enum as EnumColumn
 
-from triage.store.schema import UtcTime, metadata
+from triage.store.columns import UtcTime, enum_column
+from triage.store.schema import metadata
 from triage.values import Verdict
 
 feedback = Table(
@@ -15,18 +15,7 @@ feedback = Table(
     Column("study_instance_uid", String(64), nullable=False),
     Column("decision_number", Integer, nullable=False),  # the decision that it speaks of
     Column("user_name", String(64), nullable=False),  # no key: the history outlives its users
-    Column(
-        "verdict",
-        EnumColumn(
-            Verdict,
-            native_enum=False,
-            create_constraint=True,
-            values_callable=lambda members: [member.value for member in members],
-            name="verdict_value",
-            length=24,
-        ),
-        nullable=False,
-    ),
+    Column("verdict", enum_column(Verdict), nullable=False),
     Column("given_at", UtcTime, nullable=False),
     ForeignKeyConstraint(
         ["study_instance_uid", "decision_number"],

@@ -33,6 +33,7 @@ from triage.store.schema import (
     work_items,
 )
 from triage.store.studies import report_record
+from triage.uids import next_work_item_uid
 from triage.values import Decision, DeliveryState, ImageState, StudyState
 
 if TYPE_CHECKING:
@@ -62,15 +63,16 @@ class HistoryVerbs(Database):
             entry = _entry_of_study(connection, study_instance_uid)
             if entry is None:
                 return None
+            steps = _steps(connection, study_instance_uid, entry.work_item_uid)
             return StudyRecord(
                 entry=entry,
                 instances=_instances(connection, study_instance_uid),
                 decisions=_decisions(connection, study_instance_uid),
                 deliveries=_deliveries(connection, study_instance_uid),
                 priority_changes=_priority_changes(
-                    connection, priority_changes.c.work_item_uid == entry.work_item_uid
+                    connection, priority_changes.c.work_item_uid.in_(steps)
                 ),
-                step_changes=_step_changes(connection, entry.work_item_uid),
+                step_changes=_step_changes(connection, *steps),
             )
 
     def changes_since(self, change_id: int, limit: int = 1_000) -> tuple[PriorityChange, ...]:
@@ -221,10 +223,22 @@ def _priority_changes(
     return tuple(PriorityChange(**row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
 
 
-def _step_changes(connection: Connection, work_item_uid: str) -> tuple[StepStateChange, ...]:
+def _steps(connection: Connection, study_instance_uid: str, last: str) -> list[str]:
+    """Return the step to read a study, and those before it that were cancelled unread."""
+    query = select(work_items.c.work_item_uid).where(
+        work_items.c.named_study_uid == study_instance_uid
+    )
+    before = {next_work_item_uid(uid): uid for uid in connection.execute(query).scalars()}
+    steps = [last]
+    while steps[-1] in before:
+        steps.append(before[steps[-1]])
+    return steps
+
+
+def _step_changes(connection: Connection, *work_item_uids: str) -> tuple[StepStateChange, ...]:
     query = (
         select(step_changes)
-        .where(step_changes.c.work_item_uid == work_item_uid)
+        .where(step_changes.c.work_item_uid.in_(work_item_uids))
         .order_by(step_changes.c.change_id)
     )
     return tuple(StepStateChange(**row._mapping) for row in connection.execute(query))  # noqa: SLF001 - likewise

@@ -17,9 +17,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy import Enum as EnumColumn
 
-from triage.store.schema import UtcTime, metadata
+from triage.store.columns import UtcTime, enum_column
+from triage.store.schema import metadata
 from triage.values import DeliveryState
 
 # Which messages were taken, so that a repeated one gets the same answer and does nothing twice.
@@ -76,18 +76,7 @@ hl7_results = Table(
     # nobody needs it then, and it names the patient.
     Column("control_id", String(20), nullable=False, default=""),
     Column("content", LargeBinary, nullable=False, default=b""),
-    Column(
-        "state",
-        EnumColumn(
-            DeliveryState,
-            native_enum=False,
-            create_constraint=True,
-            values_callable=lambda members: [member.value for member in members],
-            name="hl7_result_state",
-            length=24,
-        ),
-        nullable=False,
-    ),
+    Column("state", enum_column(DeliveryState, "hl7_result_state"), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt_at", UtcTime, nullable=False),
     Column("lease_owner", String, nullable=False, default=""),

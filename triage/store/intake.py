@@ -21,7 +21,6 @@ from triage.store.records import Arrival, Placement, Receipt, facts_to_json, wit
 from triage.store.schema import deliveries, instances, reports, studies, work_items
 from triage.store.states import StudyEvent, after
 from triage.store.step_events import announce_readiness, welcome_study
-from triage.uids import work_item_uid
 from triage.values import ImageState, ReadingClass, StudyState
 
 if TYPE_CHECKING:
@@ -338,8 +337,7 @@ def _open_study(connection: Connection, facts: HeaderFacts, now: datetime) -> No
             **{name: getattr(facts, name) for name in SHOWN},
         )
     )
-    create_work_item(connection, facts, now)
-    welcome_study(connection, work_item_uid(facts.study_instance_uid), now)
+    welcome_study(connection, create_work_item(connection, facts, now), now)
     apply_waiting_orders(connection, facts.study_instance_uid, now)
 
 

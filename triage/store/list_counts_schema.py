@@ -6,8 +6,9 @@ from typing import Final
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Integer, String, Table
 
+from triage.store.columns import ClassNumber
 from triage.store.kept import Kept, keep
-from triage.store.schema import ClassNumber, metadata, work_items
+from triage.store.schema import metadata, work_items
 
 # Seconds that one count covers. Each width is 32 of the next: to count up to a place, some counts
 # of each width are added, and the lines of the last 32 seconds.

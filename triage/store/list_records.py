@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from triage.store.records import Placement, StandingDecision
     from triage.values import (
         OrderPriority,
         Outcome,
@@ -173,6 +174,9 @@ class StepChange:
         subject: Of a pushed item.
         reading_class: Sets the priority by hand: the item is held from then on.
         reason: What stands in the history.
+        successor: Attributes of the step that takes the place of this one, which is cancelled,
+            on the list; None when none does.
+        placing: Says where a study belongs that nobody has open any more; None when it stays.
     """
 
     by: str
@@ -182,6 +186,8 @@ class StepChange:
     subject: StepSubject | None = None
     reading_class: ReadingClass | None = None
     reason: str = ""
+    successor: Mapping[str, Any] | None = None
+    placing: Callable[[StandingDecision], Placement] | None = None
 
 
 @dataclass(frozen=True, slots=True)

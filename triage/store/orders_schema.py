@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, text
 
-from triage.store.schema import UtcTime, metadata
+from triage.store.columns import UtcTime
+from triage.store.schema import metadata
 
 order_questions = Table(
     "order_questions",

@@ -34,6 +34,12 @@ BY_MODE: Final = "mode"  # another mode of the site's ladder came into force
 BY_ARRIVAL: Final = "arrival"  # another image came in
 
 
+# Why the cap raises a study; the second is said where its site is in shadow mode: the reading list
+# is read as ever, and no receiver is told.
+CAPPED: Final = "waited for the cap"
+CAPPED_HERE: Final = "waited for the cap; raised on this list alone, as its site is in shadow mode"
+
+
 def by_person(name: str) -> str:
     """Return how the ledger names a person (or another system) who sets a priority."""
     return f"person:{name}"
@@ -95,8 +101,12 @@ _PLACE = (
 )
 
 
-def create_work_item(connection: Connection, facts: HeaderFacts, now: datetime) -> None:
-    """Put a new study on the list, where its order alone puts it."""
+def create_work_item(connection: Connection, facts: HeaderFacts, now: datetime) -> str:
+    """Put a new study on the list, where its order alone puts it.
+
+    Returns:
+        The UID of its work item.
+    """
     placement = unassessed(facts.order_priority)
     uid = _free_uid(connection, facts.study_instance_uid, now)
     connection.execute(
@@ -119,6 +129,7 @@ def create_work_item(connection: Connection, facts: HeaderFacts, now: datetime) 
     record_created(
         connection, uid, facts.study_instance_uid, placement, Cause(BY_ORDER, "arrived"), now
     )
+    return uid
 
 
 def _free_uid(connection: Connection, study_instance_uid: str, now: datetime) -> str:
@@ -315,6 +326,8 @@ def record_classes(connection: Connection, changes: Sequence[ClassChange], now: 
         return
     for line, change in zip(lines, changes, strict=True):
         inserted = connection.execute(_INSERT_CHANGE, line)
+        if change.cause.reason == CAPPED_HERE:
+            continue
         # What another system pushed is not ours to tell.
         if connection.execute(_IS_OF_STUDY, line).first() is not None:
             (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)

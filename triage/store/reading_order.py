@@ -29,8 +29,9 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from triage.store.columns import ClassNumber, UtcTime
 from triage.store.list_records import Position
-from triage.store.schema import FIXED, MOVABLE, OPEN, ClassNumber, UtcTime, work_items
+from triage.store.schema import FIXED, MOVABLE, OPEN, work_items
 from triage.store.tally import BELOW, RAISED_TO
 from triage.values import ReadingClass
 

@@ -68,7 +68,7 @@ def enqueue_change(
     for name, configured in known:
         # What is no longer configured gets no new priorities, but is still owed the old ones.
         if configured or values["wish"] is Wish.AS_IT_WAS:
-            _enqueue(connection, name, values)
+            enqueue(connection, name, values)
 
 
 def enqueue_put_back(connection: Connection, reason: str, now: datetime) -> None:
@@ -93,10 +93,17 @@ def enqueue_put_back(connection: Connection, reason: str, now: datetime) -> None
             "made_at": now,
             "next_attempt_at": now,
         }
-        _enqueue(connection, receiver, values)
+        enqueue(connection, receiver, values)
 
 
-def _enqueue(connection: Connection, receiver: str, values: dict[str, Any]) -> None:
+def enqueue(connection: Connection, receiver: str, values: dict[str, Any]) -> None:
+    """Write a row for one receiver, unless it is to show that already.
+
+    Args:
+        connection: The transaction.
+        receiver: The receiver.
+        values: Columns of receiver_changes; the study and the wish among them.
+    """
     study, wish = values["study_instance_uid"], values["wish"]
     standing = _standing(connection, receiver, study)
     if standing is None and wish is Wish.AS_IT_WAS:

@@ -61,6 +61,7 @@ class ClaimedChange:
     wish: Wish
     state: ReceiverState
     reason: str
+    made_at: datetime
     attempts: int
     after: str
     acknowledged_at: datetime | None

@@ -85,6 +85,7 @@ def claimed_change(row: Row[Any]) -> ClaimedChange:
         wish=row.wish,
         state=row.state,
         reason=row.reason,
+        made_at=row.made_at,
         attempts=row.attempts,
         after=row.after,
         acknowledged_at=row.acknowledged_at,

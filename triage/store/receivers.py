@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from triage.store.database import Database
+from triage.store.receiver_backfill import enqueue_present
 from triage.store.receiver_rows import (
     UNHELD,
     claimed_change,
@@ -42,17 +43,22 @@ class ReceiverVerbs(Database):
     def know_receivers(self, names: Collection[str]) -> None:
         """Have changes of place written for these receivers from now on.
 
-        One that is no longer among them gets no new priorities; what it was given is still put
+        A new one is told first how the open studies stand that were moved before it came. One
+        that is no longer among them gets no new priorities; what it was given is still put
         back by the brake, and told of as long as it is not.
         """
         now = self.clock()
         with self.writing() as connection:
-            known = connection.execute(select(receivers.c.name)).scalars().all()
-            for name in set(names) - set(known):
+            rows = connection.execute(select(receivers.c.name, receivers.c.configured)).all()
+            known = {row.name: row.configured for row in rows}
+            for name in sorted(set(names) - set(known)):
                 row = {"name": name, "since": now, "configured": True}
                 connection.execute(insert(receivers), row)
             configured = receivers.c.name.in_(list(names))
             connection.execute(update(receivers).values(configured=configured))
+            for name in sorted(set(names)):
+                if not known.get(name, False):
+                    enqueue_present(connection, name, now)
 
     def claim_receiver_changes(
         self, owner: str, receiver: str, limit: int, lease_seconds: float

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -16,28 +14,14 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy import Enum as EnumColumn
 
-from triage.store.schema import UtcTime, metadata
+from triage.store.columns import UtcTime, enum_column
+from triage.store.schema import metadata
 from triage.values import ReceiverState, Wish
-
-if TYPE_CHECKING:
-    from enum import Enum
 
 # Rows in these states are still to be carried; there is at most one for a study and receiver.
 LIVE_STATES = (ReceiverState.PENDING, ReceiverState.CONFIRMING, ReceiverState.NOT_MOVED)
 _LIVE = text(f"state IN ({', '.join(repr(state.value) for state in LIVE_STATES)})")
-
-
-def _enum(kind: type[Enum]) -> EnumColumn:
-    return EnumColumn(
-        kind,
-        native_enum=False,
-        create_constraint=True,
-        values_callable=lambda members: [member.value for member in members],
-        name=f"{kind.__name__.lower()}_value",
-        length=24,
-    )
 
 
 # Whoever changes a place writes a row for each of these, whatever process it is.
@@ -55,7 +39,7 @@ receiver_standings = Table(
     metadata,
     Column("receiver", String, primary_key=True),
     Column("study_instance_uid", String(64), primary_key=True),
-    Column("wish", _enum(Wish), nullable=False),  # what we want to stand there
+    Column("wish", enum_column(Wish), nullable=False),  # what we want to stand there
     Column("original", String),  # what stood there before we first wrote; NULL: never asked
     Column("known", String),  # what it showed when we last asked and it was as we knew
     Column("intended", String),  # what we have begun to write; NULL: nothing unconfirmed
@@ -73,12 +57,12 @@ receiver_changes = Table(
     Column("change_id", ForeignKey("priority_changes.change_id")),
     Column("receiver", String, nullable=False),
     Column("study_instance_uid", String(64), nullable=False),
-    Column("wish", _enum(Wish), nullable=False),
+    Column("wish", enum_column(Wish), nullable=False),
     Column("reason", String, nullable=False),
     Column("bundle_digest", String(64), nullable=False, default=""),
     Column("threshold", String, nullable=False, default=""),
     Column("made_at", UtcTime, nullable=False),
-    Column("state", _enum(ReceiverState), nullable=False),
+    Column("state", enum_column(ReceiverState), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt_at", UtcTime, nullable=False),
     Column("lease_owner", String, nullable=False, default=""),

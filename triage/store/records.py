@@ -250,13 +250,17 @@ class Placement:
     outcome: Outcome | None
 
 
+# Where the films of a study came from: of each its Institution Name and the AE title that sent it.
+Films = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class StandingDecision:
     """The last decision of a study, as far as its place on the list depends on it.
 
     Attributes:
         flagged: The findings that the study is suspected of.
-        films: For each film its Institution Name and the AE title that sent it.
+        films: Where its films came from.
     """
 
     study_instance_uid: str
@@ -265,7 +269,7 @@ class StandingDecision:
     reasons: tuple[str, ...]
     spared: bool
     flagged: tuple[str, ...] = ()
-    films: tuple[tuple[str, str], ...] = ()
+    films: Films = ()
 
 
 @dataclass(frozen=True, slots=True)

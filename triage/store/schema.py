@@ -2,101 +2,48 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
 from sqlalchemy import (
     JSON,
     Boolean,
     CheckConstraint,
     Column,
-    Double,
     ForeignKey,
     Index,
     Integer,
     MetaData,
     String,
     Table,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
-from sqlalchemy import Enum as EnumColumn
 
+from triage.store.columns import ClassNumber, UtcTime, enum_column
 from triage.values import (
     DeliveryState,
     ImageState,
     Mode,
     OrderPriority,
     Outcome,
-    ReadingClass,
     StepState,
     StudyState,
 )
-
-if TYPE_CHECKING:
-    from enum import Enum
-
-    from sqlalchemy.engine import Dialect
 
 SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware UTC datetime, kept as seconds since 1970: compares and indexes in any database."""
-
-    impl = Double
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> float | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Turn an aware datetime into seconds."""
-        return None if value is None else value.timestamp()
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
-        """Turn seconds into an aware UTC datetime."""
-        return None if value is None else datetime.fromtimestamp(value, UTC)
-
-
-class ClassNumber(TypeDecorator[ReadingClass]):
-    """A ReadingClass as its number, so that the database can sort by it."""
-
-    impl = Integer
-    cache_ok = True
-
-    def process_bind_param(self, value: ReadingClass | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Turn a class into its number."""
-        return None if value is None else int(value)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> ReadingClass | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
-        """Turn a number into its class."""
-        return None if value is None else ReadingClass(value)
-
-
-def _enum(kind: type[Enum]) -> EnumColumn:
-    return EnumColumn(
-        kind,
-        native_enum=False,
-        create_constraint=True,
-        values_callable=lambda members: [member.value for member in members],
-        name=f"{kind.__name__.lower()}_value",
-        length=24,
-    )
-
-
 studies = Table(
     "studies",
     metadata,
     Column("study_instance_uid", String(64), primary_key=True),
-    Column("state", _enum(StudyState), nullable=False),
+    Column("state", enum_column(StudyState), nullable=False),
     # `changes` counts everything that could alter the decision; `examined` is the count that
     # the last examination saw. changes > examined: somebody must look.
     Column("changes", Integer, nullable=False, default=1),
     Column("examined", Integer, nullable=False, default=0),
     Column("first_arrival", UtcTime, nullable=False),
     Column("last_arrival", UtcTime, nullable=False),
-    Column("order_priority", _enum(OrderPriority), nullable=False),
+    Column("order_priority", enum_column(OrderPriority), nullable=False),
     Column("patient_name", String, nullable=False, default=""),
     Column("patient_id", String, nullable=False, default=""),
     Column("patient_birth_date", String, nullable=False, default=""),
@@ -128,7 +75,7 @@ instances = Table(
     Column("received_at", UtcTime, nullable=False),
     Column("facts", JSON, nullable=False),
     # The worker queue is these columns: a queue apart would have to agree with them.
-    Column("state", _enum(ImageState), nullable=False),
+    Column("state", enum_column(ImageState), nullable=False),
     Column("problem", String, nullable=False, default=""),
     Column("attempts", Integer, nullable=False, default=0),
     Column("lease_owner", String, nullable=False, default=""),
@@ -171,15 +118,16 @@ work_items = Table(
     "work_items",
     metadata,
     Column("work_item_uid", String(64), primary_key=True),
-    # NULL for an item that another system pushed: it has no study of ours.
+    # NULL for an item that is not the step to read a study of ours: another system pushed it, or
+    # it was cancelled unread and another step has taken its place.
     Column("study_instance_uid", String(64), ForeignKey("studies.study_instance_uid"), unique=True),
     Column("arrived_at", UtcTime, nullable=False),
     Column("reading_class", ClassNumber, nullable=False),
     Column("reasons", JSON, nullable=False),
-    Column("outcome", _enum(Outcome)),
+    Column("outcome", enum_column(Outcome)),
     Column("changed_at", UtcTime, nullable=False),
     Column("version", Integer, nullable=False, default=1),
-    Column("step_state", _enum(StepState), nullable=False),
+    Column("step_state", enum_column(StepState), nullable=False),
     Column("transaction_uid", String(64), nullable=False, default=""),
     Column("claimed_by", String, nullable=False, default=""),
     Column("claimed_at", UtcTime),
@@ -254,8 +202,8 @@ step_changes = Table(
     Column("change_id", Integer, primary_key=True),
     Column("work_item_uid", String(64), nullable=False, index=True),
     Column("changed_at", UtcTime, nullable=False),
-    Column("state_before", _enum(StepState)),
-    Column("state_after", _enum(StepState), nullable=False),
+    Column("state_before", enum_column(StepState)),
+    Column("state_after", enum_column(StepState), nullable=False),
     Column("by", String, nullable=False),
     Column("reason", String, nullable=False, default=""),
 )
@@ -268,11 +216,11 @@ decisions = Table(
         "study_instance_uid", String(64), ForeignKey("studies.study_instance_uid"), nullable=False
     ),
     Column("number", Integer, nullable=False),  # 1 for a study's first decision
-    Column("outcome", _enum(Outcome), nullable=False),
+    Column("outcome", enum_column(Outcome), nullable=False),
     Column("reading_class", ClassNumber, nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("flagged", JSON, nullable=False),
-    Column("mode", _enum(Mode), nullable=False),
+    Column("mode", enum_column(Mode), nullable=False),
     Column("spared", Boolean, nullable=False),  # the audit share: stays in place though normal
     Column("bundle_digest", String(64), nullable=False),
     Column("decided_at", UtcTime, nullable=False),
@@ -298,7 +246,7 @@ deliveries = Table(
     Column("delivery_id", Integer, primary_key=True),
     Column("destination", String, nullable=False),
     Column("sop_instance_uid", ForeignKey("reports.sop_instance_uid"), nullable=False),
-    Column("state", _enum(DeliveryState), nullable=False),
+    Column("state", enum_column(DeliveryState), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt_at", UtcTime, nullable=False),
     Column("lease_owner", String, nullable=False, default=""),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ColumnElement
 
+    from triage.store.records import Films
+
 PAUSED = "paused"
 
 
@@ -34,7 +36,7 @@ def placement_of(
     """Return where a study belongs; while the brake is on, where its order alone puts it."""
     chosen = placing if not is_paused(connection) else as_ordered
     query = _standing(studies.c.study_instance_uid == study_instance_uid)
-    films = _films(connection, instances.c.study_instance_uid == study_instance_uid)
+    films = films_of(connection, instances.c.study_instance_uid == study_instance_uid)
     return _placed(connection.execute(query).one(), chosen, films.get(study_instance_uid, ()))
 
 
@@ -43,7 +45,7 @@ def placements(
 ) -> Iterator[tuple[Any, Placement]]:
     """Yield every open study's row with the place where the study belongs."""
     rows = connection.execute(_standing(work_items.c.ended_at.is_(None))).all()
-    films = _films(connection)
+    films = films_of(connection)
     for row in rows:
         yield row, _placed(row, placing, films.get(row.study_instance_uid, ()))
 
@@ -56,7 +58,7 @@ def as_ordered(stands: StandingDecision) -> Placement:
 def _placed(
     row: Any,  # noqa: ANN401 - a row of _standing
     placing: Callable[[StandingDecision], Placement],
-    films: tuple[tuple[str, str], ...],
+    films: Films,
 ) -> Placement:
     if row.decided_outcome is None or row.state is not StudyState.DECIDED:
         return unassessed(row.order_priority)
@@ -73,19 +75,17 @@ def _placed(
     )
 
 
-def _films(
-    connection: Connection, *chosen: ColumnElement[bool]
-) -> dict[str, tuple[tuple[str, str], ...]]:
+def films_of(connection: Connection, *chosen: ColumnElement[bool]) -> dict[str, Films]:
     """Return where the films of studies came from: institution and sender."""
     institution = instances.c.facts["institution_name"].as_string()
-    query = (
-        select(instances.c.study_instance_uid, institution, instances.c.calling_ae_title)
-        .where(~instances.c.superseded, instances.c.state != ImageState.HEADER_ONLY, *chosen)
-        .distinct()
+    query = select(instances.c.study_instance_uid, institution, instances.c.calling_ae_title).where(
+        ~instances.c.superseded, instances.c.state != ImageState.HEADER_ONLY, *chosen
     )
-    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    found: dict[str, Films] = {}
     for study, name, title in connection.execute(query):
-        found[study] = (*found.get(study, ()), (name or "", title))
+        known, film = found.get(study, ()), (name or "", title)
+        if film not in known:
+            found[study] = (*known, film)
     return found
 
 

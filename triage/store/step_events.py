@@ -82,7 +82,7 @@ def welcome_study(connection: Connection, work_item_uid: str, now: datetime) -> 
     """Do as `welcome` for the item of a study of which the first image has come."""
     watched = connection.execute(_GLOBAL_WATCHERS.limit(1)).first() is not None
     if watched:
-        welcome(connection, work_item_uid, [_state_report(StepState.SCHEDULED, INCOMPLETE)], now)
+        welcome(connection, work_item_uid, [state_report(StepState.SCHEDULED, INCOMPLETE)], now)
 
 
 def announce_readiness(
@@ -100,7 +100,7 @@ def announce_readiness(
     )
     item = connection.execute(query).first()
     if item is not None:
-        report = _state_report(item.step_state, readiness_of(after))
+        report = state_report(item.step_state, readiness_of(after))
         announce(connection, item.work_item_uid, [report], now)
 
 
@@ -112,7 +112,7 @@ def announce_end(
     now: datetime,
 ) -> None:
     """Let the subscribers of a study's item be told that its step has ended."""
-    announce(connection, work_item_uid, [_state_report(state, readiness_of(study))], now)
+    announce(connection, work_item_uid, [state_report(state, readiness_of(study))], now)
 
 
 def subscribe_one(
@@ -180,7 +180,7 @@ def subscribe_open(
         connection.execute(
             insert(event_reports),
             [
-                _event(ae_title, channel, uid, _state_report(state, _readiness(said, study)), now)
+                _event(ae_title, channel, uid, state_report(state, _readiness(said, study)), now)
                 for uid, state, said, study in some
             ],
         )
@@ -257,7 +257,8 @@ def _event(
     }
 
 
-def _state_report(state: StepState, readiness: str) -> StepEvent:
+def state_report(state: StepState, readiness: str) -> StepEvent:
+    """Return the report that a step is in a state, its input ready or not."""
     return StepEvent(
         STATE_REPORT,
         {

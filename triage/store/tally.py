@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, select, text
 
+from triage.store.columns import UtcTime
 from triage.store.list_counts_schema import WIDTHS
-from triage.store.schema import EVERY_CLAIMED, FIXED, MOVABLE, UtcTime, work_items
+from triage.store.schema import EVERY_CLAIMED, FIXED, MOVABLE, work_items
 from triage.values import ReadingClass, class_after_cap
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from sqlalchemy import (
     text,
 )
 
-from triage.store.schema import UtcTime, metadata
+from triage.store.columns import UtcTime
+from triage.store.schema import metadata
 
 PENDING: Final = "pending"  # due at next_attempt_at
 SENDING: Final = "sending"  # a courier holds a lease on it

@@ -11,6 +11,8 @@ from triage.store.list_records import StepRecord, StepSubject
 from triage.store.placing import (
     BY_CAP,
     BY_ORDER,
+    CAPPED,
+    CAPPED_HERE,
     Cause,
     ClassChange,
     by_person,
@@ -25,7 +27,8 @@ from triage.store.placing import (
 from triage.store.reading_order import Reading, overdue_items
 from triage.store.records import Placement
 from triage.store.schema import instances, studies, work_items
-from triage.store.standing import placement_of
+from triage.store.standing import films_of, placement_of
+from triage.store.succession import place_again, succeed
 from triage.values import ImageState, ReadingClass, StepState
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
 
     from triage.store.list_records import NewStep, OrderedStudies, OrderWord, StepChange
-    from triage.store.records import StandingDecision
+    from triage.store.records import Films, StandingDecision
 
 _AT_ONCE = 200
 
@@ -170,27 +173,41 @@ class WorkItemVerbs(Database):
                 hear_order(connection, row, word, placing, now)
         return tuple(row.work_item_uid for row in rows)
 
-    def note_overdue(self, now: datetime, cap_seconds: float) -> int:
+    def note_overdue(
+        self,
+        now: datetime,
+        cap_seconds: float,
+        raises: Callable[[Films], bool] = lambda _films: True,
+    ) -> int:
         """Write into the ledger what the cap has raised since the last look.
 
         The order itself follows from the time; this tells those who follow the ledger.
+
+        Args:
+            now: The present time.
+            cap_seconds: The cap.
+            raises: Says by a study's films whether its site's mode lets receivers be told.
 
         Returns:
             How many lines were written; call again until it is 0.
         """
         with self.writing() as connection:
             rows = overdue_items(connection, Reading(now, cap_seconds), _AT_ONCE)
+            own = [row.study_instance_uid for row in rows if row.study_instance_uid]
+            films = films_of(connection, instances.c.study_instance_uid.in_(own)) if own else {}
             if rows:
                 raised = [{"item": row.work_item_uid, "now": now} for row in rows]
                 connection.execute(_NOTE_CAPPED, raised)
-            cause = Cause(BY_CAP, "waited for the cap")
             changes = [
                 ClassChange(
                     row.work_item_uid,
                     row.study_instance_uid or "",
                     row.reading_class,
                     ReadingClass.SUSPECTED_ABNORMAL,
-                    cause,
+                    Cause(
+                        BY_CAP,
+                        CAPPED if raises(films.get(row.study_instance_uid, ())) else CAPPED_HERE,
+                    ),
                 )
                 for row in rows
             ]
@@ -220,6 +237,10 @@ def write_step(
         record_step(
             connection, work_item_uid, row.step_state, change.state, change.by, change.reason, now
         )
+    if change.successor is not None:
+        succeed(connection, row, change.successor, change.by, now)
+    if change.placing is not None:
+        place_again(connection, row, change.placing, change.by, now)
     if change.reading_class is not None:
         _tell_class(connection, row, change.reading_class, change.by, change.reason, now)
     return True

@@ -21,7 +21,7 @@ from triage.intake.sources import FileSource
 from triage.intake.storage_classes import encoding_of
 from triage.log import get_logger
 from triage.ups import statuses
-from triage.ups.service import Answer
+from triage.ups.answers import Answer
 from triage.worklist.ups import UPS_PUSH
 
 if TYPE_CHECKING:

@@ -7,10 +7,7 @@ event whose acknowledgement was lost is sent once more.
 
 from __future__ import annotations
 
-import random
-import time
-from dataclasses import dataclass
-from datetime import timedelta
+import math
 from typing import TYPE_CHECKING, Final
 
 from pynetdicom import build_context, build_role
@@ -20,9 +17,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 
 from triage.delivery.answers import Answer
 from triage.delivery.association import Line, PeerError, Trouble, opened
-from triage.delivery.backoff import next_attempt, rest_seconds
+from triage.delivery.lane import Found, Lane, PeerLane, Tools
 from triage.log import get_logger
-from triage.owners import owner_name
 from triage.store import Channel
 from triage.ups.items import from_json
 from triage.ups.reports import EventType
@@ -32,17 +28,15 @@ from triage.worklist.ups import UPS_PUSH
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from datetime import datetime
 
     from pynetdicom.association import Association
     from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 
     from triage.settings import Peer, Settings
-    from triage.store import ClaimedEvent, Store, Watcher
+    from triage.store import ClaimedEvent, Store
 
 _BATCH: Final = 64  # events of one claim, and so of one association
-_IDLE_SECONDS: Final = 1.0  # how often the queue is looked at although nothing was committed
-_RECOVERY_SECONDS: Final = 5.0  # pause after an error that nobody foresaw
 # Answers that a receiver may give while it is busy: trying again may help (PS3.7 Annex C).
 _BUSY: Final = frozenset({0x0110, 0x0213})
 _WARNINGS: Final = frozenset({0x0001, 0x0107, 0x0116})
@@ -50,17 +44,7 @@ _WARNINGS: Final = frozenset({0x0001, 0x0107, 0x0116})
 log = get_logger("courier")
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """What a lane takes from the world, so that tests can hand it another one."""
-
-    jitter: Callable[[], float] = random.random
-    monotonic: Callable[[], float] = time.monotonic
-
-
-def event_lanes(
-    settings: Settings, store: Store, stop: threading.Event
-) -> list[EventLane | NewItems]:
+def event_lanes(settings: Settings, store: Store, stop: threading.Event) -> list[Lane]:
     """Return the loops that tell subscribers; each wants a thread of its own.
 
     Who listens over a WebSocket is told by the web role; new items are judged here for all.
@@ -74,7 +58,7 @@ def event_lanes(
     ]
 
 
-class NewItems:
+class NewItems(Lane):
     """Holds new items against the filtered global subscriptions.
 
     Args:
@@ -83,39 +67,24 @@ class NewItems:
         stop: Ends the loop.
     """
 
-    name: Final = "new-items"
-
     def __init__(self, service: StepService, store: Store, stop: threading.Event) -> None:
+        super().__init__("new-items", store, stop, patience_seconds=math.inf, trouble_seconds=0.0)
         self._service = service
-        self._store = store
-        self._stop = stop
 
-    def run(self) -> None:
-        """Judge new items until stopped."""
-        watcher = self._store.watcher()
-        while not self._stop.is_set():
-            try:
-                if self._service.judge_candidates() == 0:
-                    watcher.wait(_IDLE_SECONDS, self._stop)
-            except Exception:  # top of the loop: what nobody foresaw must not end it
-                log.exception("new items not judged", action="new_items_not_judged")
-                self._stop.wait(_RECOVERY_SECONDS)
-        watcher.close()
-
-    def hangs(self) -> bool:
-        """Whether it waits for something that never comes; it waits for nobody."""
-        return False
+    def work(self) -> Found:
+        """Judge the items that came in."""
+        return Found.WORK if self._service.judge_candidates() else Found.NOTHING
 
 
-class EventLane:
-    """One peer's queue of events, and the loop that empties it.
+class EventLane(PeerLane):
+    """One peer's queue of events.
 
     Args:
         settings: The site's settings.
         peer: Who is told.
         store: The outbox.
         stop: Ends the loop.
-        clocks: Randomness and time.
+        tools: Randomness and time.
     """
 
     def __init__(
@@ -124,37 +93,27 @@ class EventLane:
         peer: Peer,
         store: Store,
         stop: threading.Event,
-        clocks: Clocks | None = None,
+        tools: Tools | None = None,
     ) -> None:
-        self.name = f"events-{peer.name}"
-        self._settings = settings.delivery
+        super().__init__(
+            settings.delivery,
+            store,
+            stop,
+            tools,
+            peer=peer.name,
+            peer_role="subscriber",
+            owner="events",
+            kind="events",
+        )
         self._peer = peer
         calling = peer.calling_ae_title or settings.listener.ae_title
         self._line = Line(peer, calling, settings.delivery.timeout_seconds)
-        self._store = store
-        self._stop = stop
-        self._clocks = clocks or Clocks()
-        self._owner = owner_name("events")
-        self._failures = 0
-        self._last_trouble: Trouble | None = None
-        self._busy_since: float | None = None
 
-    def run(self) -> None:
-        """Deliver until stopped."""
-        watcher = self._store.watcher()
-        while not self._stop.is_set():
-            try:
-                self._pass(watcher)
-            except Exception:  # top of the loop: what nobody foresaw must not end the lane
-                log.exception("lane failed", action="lane_failed", destination=self._peer.name)
-                self._stop.wait(_RECOVERY_SECONDS)
-        watcher.close()
-
-    def hangs(self) -> bool:
-        """Whether a transfer has lasted longer than all of its honest waits together."""
-        since = self._busy_since
-        limit = self._settings.lease_seconds + 4 * self._settings.timeout_seconds
-        return since is not None and self._clocks.monotonic() - since > limit
+    def work(self) -> Found:
+        """Send what is due; rest when the subscriber is in trouble."""
+        if self.deliver_due() < 0:
+            return Found.NOTHING
+        return Found.WORK if self._last_trouble is None else Found.TROUBLE
 
     def deliver_due(self) -> int:
         """Claim what is due, send it, record what became of it.
@@ -162,25 +121,14 @@ class EventLane:
         Returns:
             How many events were acknowledged; -1 when none was due.
         """
-        self._busy_since = self._clocks.monotonic()
-        try:
-            claimed = self._store.claim_events(
-                self._owner,
-                self._peer.ae_title,
-                Channel.DIMSE,
-                _BATCH,
-                self._settings.lease_seconds,
-            )
-            return self._deliver(claimed) if claimed else -1
-        finally:
-            self._busy_since = None
-
-    def _pass(self, watcher: Watcher) -> None:
-        if self.deliver_due() < 0:
-            watcher.wait(_IDLE_SECONDS, self._stop)
-        elif self._last_trouble is not None:
-            # The rows rest for longer; an event that comes in meanwhile may ask again this soon.
-            self._stop.wait(self._settings.first_retry_seconds)
+        claimed = self._store.claim_events(
+            self._owner,
+            self._peer.ae_title,
+            Channel.DIMSE,
+            _BATCH,
+            self._settings.lease_seconds,
+        )
+        return self._deliver(claimed) if claimed else -1
 
     def _deliver(self, claimed: tuple[ClaimedEvent, ...]) -> int:
         waiting = list(claimed)
@@ -192,9 +140,10 @@ class EventLane:
             self._note_peer(None)
         except PeerError as error:
             self._note_peer(error)
-            self._rest(waiting, error)
+            # A peer that is away costs no event a try.
+            self._hand_back(waiting, str(error), self._after_rest())
             return len(claimed) - len(waiting)
-        self._hand_back(waiting)
+        self._hand_back(waiting, "", self._store.clock())
         return len(claimed) - len(waiting)
 
     def _send(self, association: Association, waiting: list[ClaimedEvent]) -> None:
@@ -203,17 +152,22 @@ class EventLane:
         Raises:
             PeerError: The peer hangs up, or does not answer.
         """
-        # Half of the lease for sending, so that the other half covers the last answer.
-        deadline = self._clocks.monotonic() + self._settings.lease_seconds / 2
+        goes_on = self._until_half_of_the_lease()
         number = 0
-        while waiting and not self._stop.is_set() and self._clocks.monotonic() < deadline:
+        while waiting and goes_on():
             number += 1
             status = _exchange(association, waiting[0], number)
             if status is None:
                 raise self._line.broken()
-            self._record(waiting.pop(0), status)
+            event = waiting.pop(0)
+            if not self._record(event, status):
+                # What comes after it in the life of this item waits until it is told.
+                later = [one for one in waiting if one.work_item_uid == event.work_item_uid]
+                self._hand_back(later, "", self._store.clock())
+                waiting[:] = [one for one in waiting if one not in later]
 
-    def _record(self, event: ClaimedEvent, status: int) -> None:
+    def _record(self, event: ClaimedEvent, status: int) -> bool:
+        """Record an answer; return False when the event is to be told once more."""
         if status == 0 or status in _WARNINGS:
             self._store.event_delivered(event.event_id, self._owner)
             log.info(
@@ -224,14 +178,9 @@ class EventLane:
                 kind=_name(event),
                 attempts=event.attempts,
             )
-            return
-        again = next_attempt(
-            event.attempts,
-            Answer.BUSY if status in _BUSY else Answer.REFUSED,
-            self._settings,
-            self._store.clock(),
-            self._clocks.jitter(),
-        )
+            return True
+        answer = Answer.BUSY if status in _BUSY else Answer.REFUSED
+        again = self._next_attempt(event.attempts, answer)
         problem = f"the receiver answered status {status:04X}"
         self._store.event_failed(event.event_id, self._owner, problem, next_attempt_at=again)
         log.warning(
@@ -244,39 +193,12 @@ class EventLane:
             status=status,
             next_attempt_at=again,
         )
+        return again is None
 
-    def _rest(self, waiting: list[ClaimedEvent], error: PeerError) -> None:
-        """Let what could not be sent wait; a peer that is away costs no event a try."""
-        rest = rest_seconds(self._failures, self._settings, self._clocks.jitter())
-        again = self._store.clock() + timedelta(seconds=rest)
+    def _hand_back(self, waiting: list[ClaimedEvent], why: str, again: datetime) -> None:
         for event in waiting:
             self._store.event_failed(
-                event.event_id, self._owner, str(error), next_attempt_at=again, counts=False
-            )
-
-    def _hand_back(self, waiting: list[ClaimedEvent]) -> None:
-        now = self._store.clock()
-        for event in waiting:
-            self._store.event_failed(
-                event.event_id, self._owner, "", next_attempt_at=now, counts=False
-            )
-
-    def _note_peer(self, trouble: PeerError | None) -> None:
-        """Count the times in a row that the peer was in trouble; log when that changes."""
-        self._failures = 0 if trouble is None else self._failures + 1
-        kind = None if trouble is None else trouble.kind
-        if kind is self._last_trouble:
-            return
-        self._last_trouble = kind
-        if trouble is None:
-            log.info("subscriber is back", action="subscriber_back", destination=self._peer.name)
-        else:
-            log.warning(
-                "subscriber in trouble",
-                action="subscriber_in_trouble",
-                destination=self._peer.name,
-                kind=trouble.kind,
-                problem=trouble,
+                event.event_id, self._owner, why, next_attempt_at=again, counts=False
             )
 
     def _unwelcome(self) -> PeerError:
@@ -309,5 +231,8 @@ def _exchange(association: Association, event: ClaimedEvent, number: int) -> int
     except RuntimeError:  # the association has ended since the last answer
         return None
     except (ValueError, AttributeError):  # an event that cannot be encoded must not stop the others
+        log.exception(
+            "event not encoded", action="event_not_encoded", work_item=event.work_item_uid
+        )
         return INVALID_ATTRIBUTE_VALUE
     return int(response.Status) if "Status" in response else None

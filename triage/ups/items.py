@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from triage.ups.attributes import PERFORMED, merged
+from triage.ups.attributes import PERFORMED, PROGRESS, merged
 from triage.values import Priority, ReadingClass
 from triage.worklist.ups import (
     UPS_PUSH,
@@ -49,6 +49,16 @@ _STATE: Final = "00741000"
 _PRIORITY: Final = "00741200"
 _WORKLIST_LABEL: Final = "00741202"
 
+# What `present` says of every item, whatever has been set.
+_ALWAYS_OURS: Final = (
+    "SpecificCharacterSet",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "ProcedureStepState",
+    "ScheduledProcedureStepPriority",
+    "ScheduledProcedureStepModificationDateTime",
+)
+
 
 def present(
     line: StepLine,
@@ -84,6 +94,24 @@ def present(
     if step.subject.label:
         item.WorklistLabel = step.subject.label
     return item
+
+
+def as_ended(item: Dataset) -> Dataset:
+    """Return what is kept of the step to read a study once it is no longer that step."""
+    kept = merged(item, Dataset())
+    for keyword in _ALWAYS_OURS:
+        if keyword in kept:
+            delattr(kept, keyword)
+    return kept
+
+
+def as_new(attributes: Dataset) -> Dataset:
+    """Return what of a step's own attributes holds before anybody has claimed it."""
+    kept = merged(attributes, Dataset())
+    for keyword in (PROGRESS, PERFORMED):
+        if keyword in kept:
+            delattr(kept, keyword)
+    return kept
 
 
 def present_object(

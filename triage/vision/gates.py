@@ -68,6 +68,7 @@ class GateLimits:
         maximum_step: Greatest over mean distance of the same.
         minimum_depth: Least over mean depth of the endplates.
         maximum_depth: Greatest over mean depth of the endplates.
+        maximum_unrest: See `Locator.unrest`.
         maximum_turn_degrees: Angle between the spine and the film's long axis.
         maximum_hardware: Probability of hardware.
         maximum_metal: See `FilmMeasures.metal`.
@@ -90,6 +91,7 @@ class GateLimits:
     maximum_step: float
     minimum_depth: float
     maximum_depth: float
+    maximum_unrest: float
     maximum_turn_degrees: float
     maximum_hardware: float
     maximum_metal: float
@@ -111,6 +113,7 @@ class FilmMeasures:
         text: Probability of text or a drawn border in the pixels.
         landmarks: (23, 2) in pixels of the square.
         confidence: (23,), 0 to 1.
+        unrest: How far one more look would move the landmarks, in vertebral depths.
         metal: Share of what is seen of C3 to C7 that is brighter than `METAL_GREY`. A network
             mistakes a small cage for bone now and then; what it absorbs gives it away.
         distance: Mahalanobis distance in the locator's embedding.
@@ -124,6 +127,7 @@ class FilmMeasures:
     text: float
     landmarks: NDArray[np.float32]
     confidence: NDArray[np.float32]
+    unrest: float
     metal: float
     distance: float
 
@@ -241,7 +245,7 @@ def film_gates(measures: FilmMeasures, limits: GateLimits) -> tuple[GateResult, 
             limits.minimum_lateral,
             "does not look like a lateral view",
         ),
-        *_landmark_gates(measures.landmarks, measures.confidence, limits),
+        *_landmark_gates(measures, limits),
         _at_most("hardware", measures.hardware, limits.maximum_hardware, "hardware in the film"),
         _at_most("hardware.metal", measures.metal, limits.maximum_metal, "metal at the spine"),
         _at_most(
@@ -280,15 +284,13 @@ def _pixel_gates(statistics: FilmStatistics, limits: GateLimits) -> tuple[GateRe
     )
 
 
-def _landmark_gates(
-    landmarks: NDArray[np.float32], confidence: NDArray[np.float32], limits: GateLimits
-) -> tuple[GateResult, ...]:
-    """C2 to C7 must all be found, one below the other, evenly, and upright."""
-    shape = spine_shape(landmarks)
+def _landmark_gates(measures: FilmMeasures, limits: GateLimits) -> tuple[GateResult, ...]:
+    """C2 to C7 must all be found, one below the other, evenly, upright, and for good."""
+    shape = spine_shape(measures.landmarks)
     return (
         _at_least(
             "landmarks.complete",
-            float(confidence.min()),
+            float(measures.confidence.min()),
             limits.minimum_confidence,
             "C2 to C7 not all found",
         ),
@@ -312,6 +314,12 @@ def _landmark_gates(
             shape.greatest_depth,
             limits.maximum_depth,
             "an endplate too long",
+        ),
+        _at_most(
+            "landmarks.unrest",
+            measures.unrest,
+            limits.maximum_unrest,
+            "landmarks do not lie on corners",
         ),
         _at_most(
             "landmarks.rotation",

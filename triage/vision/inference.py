@@ -63,7 +63,7 @@ class Reading:
         return bool(
             np.isfinite(self.raw).all()
             and np.isfinite(self.measures.landmarks).all()
-            and all(map(math.isfinite, (*values, self.measures.distance)))
+            and all(map(math.isfinite, (*values, self.measures.distance, self.measures.unrest)))
         )
 
 
@@ -158,6 +158,7 @@ class Analyst:
             landmarks = location.landmarks.cpu().numpy()
             confidence = location.confidence.cpu().numpy()
             attributes = location.attributes.sigmoid().cpu().numpy()
+            unrest = self.locator.unrest(images, location.landmarks).tolist()
             metal = metal_shares(images, location.landmarks).tolist()
             distances = self._distances(location.embedding.cpu())
         return [
@@ -167,6 +168,7 @@ class Analyst:
                     **dict(zip(ATTRIBUTES, map(float, attributes[row]), strict=True)),
                     landmarks=landmarks[row],
                     confidence=confidence[row],
+                    unrest=unrest[row],
                     metal=metal[row],
                     distance=distances[row],
                 ),

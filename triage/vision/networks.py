@@ -21,6 +21,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from triage.errors import BundleError
 from triage.vision.geometry import (
     LANDMARKS,
+    depth,
     endplate_frames,
     endplate_windows,
     shifted,
@@ -126,6 +127,20 @@ class Locator(nn.Module):
         frames = endplate_frames(landmarks)
         return shifted(frames, landmarks, self.offsets(endplate_windows(image, frames)))
 
+    def unrest(self, image: Tensor, landmarks: Tensor) -> Tensor:
+        """How far one more look would move the corners: its median (n,), in vertebral depths.
+
+        Landmarks that lie on corners stay where they are. A median, because a single corner
+        behind a shoulder moves to and fro between two edges on many a good film.
+
+        Args:
+            image: (n, 1, side, side).
+            landmarks: (n, 23, 2), as `forward` gave them.
+        """
+        moves = (self.refined(image, landmarks) - landmarks)[:, 1:].norm(dim=2)
+        middle: Tensor = moves.median(dim=1).values
+        return middle / depth(landmarks)
+
     def offsets(self, windows: Tensor) -> Tensor:
         """How far corners should move (n, 11, 2, 2), in the units of their windows."""
         offsets: Tensor = self.corners(standardised(windows))
@@ -161,10 +176,8 @@ def _corner_network(width: int) -> nn.Sequential:
     nn.init.zeros_(last.weight)  # before it has learned anything it moves nothing
     nn.init.zeros_(last.bias)
     return nn.Sequential(
-        conv_block(1, width),
-        nn.MaxPool2d(2),
-        conv_block(width, 2 * width),
-        nn.MaxPool2d(2),
+        conv_block(1, width, pooled=True),
+        conv_block(width, 2 * width, pooled=True),
         conv_block(2 * width, 2 * width),
         nn.Flatten(),  # where an edge lies is what counts: no pooling over the window
         nn.Linear(2 * width * 6 * 12, 64),
@@ -179,7 +192,7 @@ def build_locator(architecture: str, parameters: Mapping[str, Any]) -> Locator:
     Raises:
         BundleError: No such locator, or parameters that it does not take.
     """
-    return _built({"heat-map-locator/2": Locator}, architecture, parameters)
+    return _built({"heat-map-locator/3": Locator}, architecture, parameters)
 
 
 def build_member(architecture: str, parameters: Mapping[str, Any]) -> SpineReader:
@@ -188,7 +201,7 @@ def build_member(architecture: str, parameters: Mapping[str, Any]) -> SpineReade
     Raises:
         BundleError: No such architecture, or parameters that it does not take.
     """
-    return _built({"spine-reader/1": SpineReader}, architecture, parameters)
+    return _built({"spine-reader/2": SpineReader}, architecture, parameters)
 
 
 def _built(

@@ -80,7 +80,7 @@ class Pictures:
             film = self._store.film_to_explain(self._analyst.bundle.identity.digest)
             if film is not None:
                 self._draw(film)
-        except Exception:  # as above
+        except Exception:  # a film that cannot be explained stops no other; its tries are counted
             log.exception("no saliency", action="saliency_failed")
             return False
         return film is not None

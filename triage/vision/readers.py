@@ -183,12 +183,29 @@ def _bounded(features: Tensor) -> Tensor:
 
 
 def conv_block(
-    inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, dilation: int = 1
+    inputs: int,
+    outputs: int,
+    *,
+    kernel: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+    pooled: bool = False,
 ) -> nn.Module:
-    """A convolution with batch normalisation that keeps the size but for its stride."""
+    """A convolution with batch normalisation that keeps the size but for its stride.
+
+    Args:
+        inputs: Channels that come in.
+        outputs: Channels that go out.
+        kernel: Rows and columns that a value is made of.
+        stride: Of the convolution.
+        dilation: Of the convolution.
+        pooled: Whether only the highest of every 2 by 2 values goes on. It is taken before
+            normalisation, which then has a quarter to do.
+    """
     padding = dilation * (kernel // 2)
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False),
+        *((nn.MaxPool2d(2),) if pooled else ()),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
@@ -205,10 +222,8 @@ def _patch_network(width: int, grid: tuple[int, int]) -> nn.Sequential:
     deep = 4 * width
     return nn.Sequential(
         conv_block(1, width, kernel=5, stride=2),
-        conv_block(width, 2 * width),
-        nn.MaxPool2d(2),
-        conv_block(2 * width, deep),
-        nn.MaxPool2d(2),
+        conv_block(width, 2 * width, pooled=True),
+        conv_block(2 * width, deep, pooled=True),
         conv_block(deep, deep),
         nn.AdaptiveAvgPool2d(grid),
         nn.Flatten(),

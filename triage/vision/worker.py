@@ -218,10 +218,11 @@ class Worker:
         """Run the networks; when a batch fails as a whole, find out which image it was."""
         try:
             assessed = self._analyst.assess([ready.film for _, ready in decoded])
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # one bad image must not stop the others
             if len(decoded) == 1:
                 self._fail(decoded[0][0], error)
                 return
+            log.warning("batch failed", action="batch_failed", images=len(decoded), exc_info=error)
             for single in decoded:
                 self._analyse([single])
             return
@@ -231,7 +232,7 @@ class Worker:
             try:
                 if self._finish(image, analysis, ready.thumbnail):
                     seen.append(Seen(image.instance_id, ready.film, ready.shape, one, analysis))
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # noqa: BLE001 - one bad image must not stop the others
                 self._fail(image, error)
         self._pictures.keep_landmarks(seen)
 

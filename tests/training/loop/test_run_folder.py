@@ -86,8 +86,11 @@ def test_a_run_goes_on_only_with_what_it_was_begun_with(stopped, plan, named) ->
 
 
 def test_a_contract_may_be_reworded(stopped) -> None:
-    with opened(stopped, replace(PLAN, contract="One film for each patient."), resume=True):
-        pass
+    plan = replace(PLAN, contract="One film for each patient.")
+    with opened(stopped, plan, resume=True) as run:
+        assert run.resumed
+
+    assert read_run(stopped).status is Status.FINISHED
 
 
 def test_other_versions_are_told(stopped) -> None:

@@ -136,4 +136,5 @@ def test_displaced_landmarks_err_by_what_was_asked_for_and_alike_each_time(bundl
     error = moved.measures.landmarks - usual.measures.landmarks
     assert 2.0 < error.std() < 4.0
     assert torch.equal(torch.from_numpy(moved.raw), torch.from_numpy(again.raw))
+    assert moved.measures.unrest != usual.measures.unrest
     assert displaced(analyst, 0.0, seed=9) is analyst

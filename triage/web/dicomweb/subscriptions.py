@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection, Request
     from starlette.responses import Response
 
-    from triage.ups.service import Answer
+    from triage.ups.answers import Answer
 
 _MOST_KEYS = 50
 _OPTIONS = frozenset({"deletionlock", "filter", "accept", "charset"})

@@ -33,7 +33,8 @@ from triage.web.dicomweb.statuses import Transaction, answer_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from triage.ups.service import Answer, StepService
+    from triage.ups.answers import Answer
+    from triage.ups.service import StepService
     from triage.web.dicomweb.query import Search
 
 _NO_FUZZY = (

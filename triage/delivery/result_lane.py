@@ -9,35 +9,29 @@ the byte, with the same MSH-10: the receiver knows it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from triage.delivery.answers import Answer
-from triage.delivery.backoff import next_attempt, rest_seconds
+from triage.delivery.lane import Found, PeerLane, Tools
 from triage.delivery.results import is_worth_telling, request_of
-from triage.errors import DeliveryError, DeliveryRefusedError, SettingsError
+from triage.errors import DeliveryError, DeliveryRefusedError, SettingsError, TriageError
 from triage.hl7.mllp import Connection
 from triage.hl7.results import result_message
 from triage.hl7.values import AcknowledgementCode
 from triage.log import get_logger
-from triage.owners import owner_name
 from triage.vision.bundle import Bundle, default_bundle_folder
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from triage.delivery.courier import Tools
-    from triage.errors import TriageError
     from triage.hl7.values import Acknowledgement, Message
     from triage.settings import Hl7Receiver, Settings
-    from triage.store import ClaimedResult, Store, Watcher
+    from triage.store import ClaimedResult, Store
 
 log = get_logger("courier")
 
 BATCH = 16  # messages of one claim, and so of one connection
-IDLE_SECONDS = 1.0  # how often the queue is looked at although nothing was committed
-RECOVERY_SECONDS = 5.0  # pause after an error that nobody foresaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +42,8 @@ class Pass:
     trouble: TriageError | None = None
 
 
-class ResultLane:
-    """One receiver's queue, and the loop that empties it.
+class ResultLane(PeerLane):
+    """One receiver's queue of results.
 
     Args:
         settings: The site's settings.
@@ -65,36 +59,28 @@ class ResultLane:
         receiver: Hl7Receiver,
         store: Store,
         stop: threading.Event,
-        tools: Tools,
+        tools: Tools | None = None,
     ) -> None:
-        self.name = f"hl7 {receiver.name}"
-        self._settings = settings
-        self._receiver = receiver
-        self._store = store
-        self._stop = stop
-        self._tools = tools
-        self._owner = owner_name("courier")
+        super().__init__(
+            settings.delivery,
+            store,
+            stop,
+            tools,
+            peer=receiver.name,
+            peer_role="destination",
+            owner="courier",
+            kind="hl7",
+        )
+        self._bundle_folder = settings.worker.bundle or default_bundle_folder()
         self._bundle: Bundle | None = None
-        self._failures = 0
-        self._busy_since: float | None = None
+        self._receiver = receiver
 
-    def run(self) -> None:
-        """Deliver until stopped."""
-        watcher = self._store.watcher()
-        while not self._stop.is_set():
-            try:
-                self._turn(watcher)
-            except Exception:  # top of the loop: what nobody foresaw must not end the lane
-                log.exception("lane failed", action="lane_failed", destination=self._receiver.name)
-                self._stop.wait(RECOVERY_SECONDS)
-        watcher.close()
-
-    def hangs(self) -> bool:
-        """Whether a pass has lasted longer than all of its honest waits together."""
-        delivery = self._settings.delivery
-        limit = delivery.lease_seconds + 4 * delivery.timeout_seconds
-        since = self._busy_since
-        return since is not None and self._tools.monotonic() - since > limit
+    def work(self) -> Found:
+        """Tell what is due; rest when the receiver is in trouble."""
+        done = self.deliver_due()
+        if done is None:
+            return Found.NOTHING
+        return Found.WORK if done.trouble is None else Found.TROUBLE
 
     def deliver_due(self) -> Pass | None:
         """Queue what was decided, claim what is due, send it, record what became of it.
@@ -102,26 +88,11 @@ class ResultLane:
         Returns:
             What became of it; None when nothing was due.
         """
-        self._busy_since = self._tools.monotonic()
-        try:
-            self._feed()
-            claimed = self._store.claim_results(
-                self._owner,
-                self._receiver.name,
-                BATCH,
-                self._settings.delivery.lease_seconds,
-            )
-            return self._deliver(claimed) if claimed else None
-        finally:
-            self._busy_since = None
-
-    def _turn(self, watcher: Watcher) -> None:
-        done = self.deliver_due()
-        if done is None:
-            watcher.wait(IDLE_SECONDS, self._stop)
-        elif done.trouble is not None:
-            # The rows rest for longer; a result that comes in meanwhile may ask again this soon.
-            self._stop.wait(self._settings.delivery.first_retry_seconds)
+        self._feed()
+        claimed = self._store.claim_results(
+            self._owner, self._receiver.name, BATCH, self._settings.lease_seconds
+        )
+        return self._deliver(claimed) if claimed else None
 
     def _feed(self) -> None:
         """Queue what was decided since the last look."""
@@ -139,7 +110,7 @@ class ResultLane:
         if not waiting:
             return Pass(len(claimed))
         try:
-            connection = Connection(self._receiver, self._settings.delivery.timeout_seconds)
+            connection = Connection(self._receiver, self._settings.timeout_seconds)
         except (DeliveryError, SettingsError) as error:
             self._note_peer(error)
             self._hand_back(waiting, str(error), resting=True)
@@ -162,11 +133,6 @@ class ResultLane:
             tried += 1
         return tried
 
-    def _until_half_of_the_lease(self) -> Callable[[], bool]:
-        # The other half covers the last answer.
-        deadline = self._tools.monotonic() + self._settings.delivery.lease_seconds / 2
-        return lambda: not self._stop.is_set() and self._tools.monotonic() < deadline
-
     def _written(self, one: ClaimedResult) -> Message | None:
         """Return the message of a result, made and kept on the first try; None when it cannot be.
 
@@ -179,7 +145,10 @@ class ResultLane:
         except DeliveryRefusedError as error:
             self._give_up(one, str(error))
             return None
-        except Exception as error:
+        except TriageError as error:
+            self._retry(one, str(error))
+            return None
+        except Exception as error:  # one result that breaks this program must not stop the others
             log.exception(
                 "result not written", action="result_failed", study=one.study_instance_uid
             )
@@ -189,7 +158,7 @@ class ResultLane:
 
     def _made(self, one: ClaimedResult) -> Message:
         if self._bundle is None:
-            self._bundle = Bundle.load(self._settings.worker.bundle or default_bundle_folder())
+            self._bundle = Bundle.load(self._bundle_folder)
         study = self._store.study(one.study_instance_uid)
         if study is None:
             raise DeliveryRefusedError("the study of this result is not known any more")
@@ -216,13 +185,7 @@ class ResultLane:
             self._retry(one, acknowledgement.problem)
 
     def _retry(self, one: ClaimedResult, problem: str) -> None:
-        again = next_attempt(
-            one.attempts,
-            Answer.BUSY,
-            self._settings.delivery,
-            self._store.clock(),
-            self._tools.jitter(),
-        )
+        again = self._next_attempt(one.attempts, Answer.BUSY)
         if again is None:
             self._give_up(one, problem)
             return
@@ -251,28 +214,12 @@ class ResultLane:
     def _hand_back(
         self, waiting: Sequence[tuple[ClaimedResult, Message]], problem: str, *, resting: bool
     ) -> None:
-        rest = 0.0
-        if resting:
-            rest = rest_seconds(self._failures, self._settings.delivery, self._tools.jitter())
+        again = self._after_rest() if resting else self._store.clock()
         for one, _ in waiting:
             self._store.result_failed(
                 one.result_id,
                 self._owner,
                 problem,
-                next_attempt_at=self._store.clock() + timedelta(seconds=rest),
+                next_attempt_at=again,
                 counts=False,
-            )
-
-    def _note_peer(self, trouble: TriageError | None) -> None:
-        """Count the times in a row that the receiver was away; log when that changes."""
-        before, self._failures = self._failures, 0 if trouble is None else self._failures + 1
-        name = self._receiver.name
-        if trouble is None and before:
-            log.info("receiver is back", action="destination_back", destination=name)
-        elif trouble is not None and not before:
-            log.warning(
-                "receiver in trouble",
-                action="destination_in_trouble",
-                destination=name,
-                problem=trouble,
             )

@@ -1,0 +1,157 @@
+"""Work items are retrieved and looked for."""
+
+from __future__ import annotations
+
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final
+
+from triage.ups import statuses
+from triage.ups.answers import Answer, Found
+from triage.ups.items import present, present_object
+from triage.ups.selection import selection_of
+from triage.ups.steps import LINES_AT_ONCE, Steps
+from triage.worklist.query import (
+    answer,
+    check_query,
+    constrains,
+    has_unsupported_keys,
+    matches,
+    named_in,
+    select,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
+
+    from triage.store import Selection, StepLine
+
+_INPUTS: Final = "InputInformationSequence"
+_MOST_AT_ONCE: Final = 500
+
+
+class StepSearch(Steps):
+    """N-GET and C-FIND, RetrieveWorkitem and SearchForWorkitems."""
+
+    def retrieve(self, work_item_uid: str, tags: Iterable[BaseTag] = ()) -> Answer:
+        """Return a work item (N-GET, CC.2.7; GET /workitems/{uid}); never its Transaction UID.
+
+        Args:
+            work_item_uid: Its SOP Instance UID.
+            tags: Of these attributes only; of all when there is none.
+
+        Returns:
+            SUCCESS with the item, or UNKNOWN_WORK_ITEM.
+        """
+        line = self._line(work_item_uid)
+        if line is None:
+            return Answer(statuses.UNKNOWN_WORK_ITEM, work_item_uid=work_item_uid)
+        item = self._whole(line)
+        wanted = tuple(tags)
+        return Answer(statuses.SUCCESS, select(item, wanted) if wanted else item, "", work_item_uid)
+
+    def search(self, query: Dataset) -> Found[Dataset]:
+        """Look for work items (C-FIND, CC.2.8), each reduced to what the query names.
+
+        Args:
+            query: Matching and return keys. No key at all asks for everything, but Input
+                Information.
+
+        Raises:
+            PermanentError: The query cannot be understood; raised at once or, of a value that
+                only shows against an item, while the items are read.
+        """
+        found = self._search(query, None if len(query) == 0 else named_in(query))
+        return Found(found.status, (answer(query, item) for _, item in found.items))
+
+    def search_objects(
+        self, query: Dataset, *, limit: int, offset: int = 0
+    ) -> Found[Mapping[str, Any]]:
+        """Look for work items (GET /workitems), each whole, in the DICOM JSON model.
+
+        Args:
+            query: Matching keys. Input Information is answered with where it is named.
+            limit: At most so many.
+            offset: So many matches are left out first.
+
+        Raises:
+            PermanentError: As `search` does.
+        """
+        # Where everything matches, what is left out need not be read.
+        skipped = 0 if constrains(query) else offset
+        found = self._search(query, named_in(query), most=offset + limit, skipped=skipped)
+        some = islice(found.items, offset - skipped, offset - skipped + limit)
+        return Found(found.status, self._objects(some, referring=_INPUTS in query))
+
+    def _search(
+        self,
+        query: Dataset,
+        wanted: Container[BaseTag] | None,
+        *,
+        most: int = LINES_AT_ONCE,
+        skipped: int = 0,
+    ) -> Found[tuple[StepLine, Dataset]]:
+        check_query(query)
+        items = self._matching(query, wanted, most, skipped)
+        # The status of every answer depends on what items have: on the first of them.
+        first = next(items, None)
+        if first is None:
+            return Found(statuses.PENDING, items)
+        unsupported = has_unsupported_keys(query, first[1])
+        status = statuses.PENDING_WITH_UNSUPPORTED_KEYS if unsupported else statuses.PENDING
+        return Found(status, chain([first], items))
+
+    def _matching(
+        self,
+        query: Dataset,
+        wanted: Container[BaseTag] | None,
+        most: int = LINES_AT_ONCE,
+        skipped: int = 0,
+    ) -> Iterator[tuple[StepLine, Dataset]]:
+        """Yield the items that match a query, as they stand when it is their turn.
+
+        Args:
+            query: Its keys.
+            wanted: The attributes to present, those of the query among them; all when None.
+            most: So many will do, as a rule: the database is asked for these first.
+            skipped: So many of the items that the database finds are left out.
+        """
+        now = self._store.clock()
+        uids = self._selected(selection_of(query, self._label), now, max(1, most))
+        for _ in islice(uids, skipped):
+            pass
+        at_once = min(max(1, most - skipped), _MOST_AT_ONCE)
+        for some in iter(lambda: list(islice(uids, at_once)), []):
+            lines = self._store.step_lines(some, now, self._cap_seconds)
+            references = self._references(lines) if _INPUTS in query else {}
+            for line in lines:
+                own = references.get(line.step.study_instance_uid)
+                item = present(line, self._label, own, wanted)
+                if matches(query, item):
+                    yield line, item
+
+    def _objects(
+        self, items: Iterator[tuple[StepLine, Dataset]], *, referring: bool
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield matching items whole, in the DICOM JSON model."""
+        while some := [line for line, _ in islice(items, LINES_AT_ONCE)]:
+            references = self._references(some) if referring else {}
+            for line in some:
+                own = references.get(line.step.study_instance_uid)
+                yield present_object(line, self._label, own)
+
+    def _selected(self, selection: Selection, now: datetime, most: int) -> Iterator[str]:
+        """Yield the items that the database finds: the first of them at once, then the rest.
+
+        An item that moves up meanwhile comes late, but it comes: the rest is all that there
+        is, without what has been seen.
+        """
+        first = self._store.search_uids(selection, now, self._cap_seconds, limit=most)
+        yield from first
+        if len(first) == most:
+            seen = set(first)
+            every = self._store.search_uids(selection, now, self._cap_seconds)
+            yield from (uid for uid in every if uid not in seen)
