@@ -252,8 +252,8 @@ class Finder:
         """Query, and take so many items; the rest is cancelled."""
         self._answers = self._association.send_c_find(self._query, PULL, msg_id=7)
         items = (item for _, item in self._answers if item is not None)
-        assert len(list(itertools.islice(items, most))) > 0
-        if most is not None:
+        taken_items = len(list(itertools.islice(items, most)))
+        if taken_items == most:
             self._association.send_c_cancel(7, None, PULL)
 
     def finish(self) -> None:

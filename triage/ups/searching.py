@@ -13,6 +13,7 @@ from triage.ups.steps import LINES_AT_ONCE, Steps
 from triage.worklist.query import (
     answer,
     check_query,
+    constrains,
     has_unsupported_keys,
     matches,
     named_in,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from triage.store import Selection, StepLine
 
 _INPUTS: Final = "InputInformationSequence"
+_MOST_AT_ONCE: Final = 500
 
 
 class StepSearch(Steps):
@@ -78,15 +80,22 @@ class StepSearch(Steps):
         Raises:
             PermanentError: As `search` does.
         """
-        found = self._search(query, named_in(query))
-        some = islice(found.items, offset, offset + limit)
+        # Where everything matches, what is left out need not be read.
+        skipped = 0 if constrains(query) else offset
+        found = self._search(query, named_in(query), most=offset + limit, skipped=skipped)
+        some = islice(found.items, offset - skipped, offset - skipped + limit)
         return Found(found.status, self._objects(some, referring=_INPUTS in query))
 
     def _search(
-        self, query: Dataset, wanted: Container[BaseTag] | None
+        self,
+        query: Dataset,
+        wanted: Container[BaseTag] | None,
+        *,
+        most: int = LINES_AT_ONCE,
+        skipped: int = 0,
     ) -> Found[tuple[StepLine, Dataset]]:
         check_query(query)
-        items = self._matching(query, wanted)
+        items = self._matching(query, wanted, most, skipped)
         # The status of every answer depends on what items have: on the first of them.
         first = next(items, None)
         if first is None:
@@ -96,17 +105,26 @@ class StepSearch(Steps):
         return Found(status, chain([first], items))
 
     def _matching(
-        self, query: Dataset, wanted: Container[BaseTag] | None
+        self,
+        query: Dataset,
+        wanted: Container[BaseTag] | None,
+        most: int = LINES_AT_ONCE,
+        skipped: int = 0,
     ) -> Iterator[tuple[StepLine, Dataset]]:
         """Yield the items that match a query, as they stand when it is their turn.
 
         Args:
             query: Its keys.
             wanted: The attributes to present, those of the query among them; all when None.
+            most: So many will do, as a rule: the database is asked for these first.
+            skipped: So many of the items that the database finds are left out.
         """
         now = self._store.clock()
-        uids = self._selected(selection_of(query, self._label), now)
-        while some := list(islice(uids, LINES_AT_ONCE)):
+        uids = self._selected(selection_of(query, self._label), now, max(1, most))
+        for _ in islice(uids, skipped):
+            pass
+        at_once = min(max(1, most - skipped), _MOST_AT_ONCE)
+        for some in iter(lambda: list(islice(uids, at_once)), []):
             lines = self._store.step_lines(some, now, self._cap_seconds)
             references = self._references(lines) if _INPUTS in query else {}
             for line in lines:
@@ -125,15 +143,15 @@ class StepSearch(Steps):
                 own = references.get(line.step.study_instance_uid)
                 yield present_object(line, self._label, own)
 
-    def _selected(self, selection: Selection, now: datetime) -> Iterator[str]:
+    def _selected(self, selection: Selection, now: datetime, most: int) -> Iterator[str]:
         """Yield the items that the database finds: the first of them at once, then the rest.
 
         An item that moves up meanwhile comes late, but it comes: the rest is all that there
         is, without what has been seen.
         """
-        first = self._store.search_uids(selection, now, self._cap_seconds, limit=LINES_AT_ONCE)
+        first = self._store.search_uids(selection, now, self._cap_seconds, limit=most)
         yield from first
-        if len(first) == LINES_AT_ONCE:
+        if len(first) == most:
             seen = set(first)
             every = self._store.search_uids(selection, now, self._cap_seconds)
             yield from (uid for uid in every if uid not in seen)

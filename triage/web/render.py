@@ -29,6 +29,7 @@ def make_templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("triage.web"),
         autoescape=True,
+        auto_reload=False,  # a line of the list is not worth a look at the file of its template
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

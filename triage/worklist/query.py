@@ -112,6 +112,11 @@ def answer(query: Dataset, item: Dataset) -> Dataset:
     return found
 
 
+def constrains(query: Dataset) -> bool:
+    """Whether a query has any key that an item may fail to match."""
+    return any(True for _ in _matching_keys(query))
+
+
 def named_in(query: Dataset) -> frozenset[BaseTag]:
     """Return the attributes of an item that a query can say or answer something of."""
     return frozenset((*query.keys(), *_ALWAYS_ANSWERED))
