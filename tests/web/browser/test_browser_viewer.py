@@ -109,7 +109,7 @@ def test_every_layer_lies_exactly_over_the_film(morning, serve, open_page):
 
 
 def test_layers_are_switched_by_key_and_stay_so_from_film_to_film(morning, serve, open_page):
-    study = morning.study_with(Outcome.ABNORMAL)
+    morning.study_with(Outcome.ABNORMAL)
     points = tuple(Landmark(600.0 + n, 300.0, 0.9) for n in range(23))
     kept = FilmView("5d" * 32, 2000, 1600, points, "", "")
     morning.store.keep_film_views([(1, kept)])
