@@ -63,11 +63,11 @@ def test_counts_and_words_follow_whatever_becomes_of_the_lines(store, changes, n
     )
     for number, values in changes:
         _set(store, number, **values)
-        assert store.list_counts_agree()
+        assert store.kept_tables_agree()
     with store.writing() as connection:
         doomed = work_items.c.work_item_uid.in_([work_item_uid(f"1.2.{one}") for one in gone])
         connection.execute(delete(work_items).where(doomed))
-    assert store.list_counts_agree()
+    assert store.kept_tables_agree()
     ranked = rank(store.worklist_entries(), NOW, CAP)
     window = store.reading_window(NOW, CAP, limit=100)
     assert window.entries == ranked
@@ -126,9 +126,9 @@ def test_counts_that_something_else_has_damaged_are_noticed_and_made_anew(store)
     for damage in ("UPDATE place_counts SET number = 7", "DELETE FROM name_words"):
         with store.writing() as connection:
             connection.execute(text(damage))
-        assert not store.list_counts_agree()
-        store.count_list_anew()
-        assert store.list_counts_agree()
+        assert not store.kept_tables_agree()
+        store.make_kept_tables_anew()
+        assert store.kept_tables_agree()
         assert store.reading_window(NOW, CAP, limit=1).total == 2
         assert len(store.search(Selection(patient_names=("*^jane",)), NOW, CAP, limit=9)) == 1
 

@@ -162,6 +162,30 @@ def test_the_search_indexes_are_the_ones_that_are_used(store, plans):
         assert any(index in step for steps in said for step in steps), said
 
 
+def test_queues_are_read_from_their_counts(store, plans):
+    steps = [step for said in plans(store.counts) for step in said]
+    read = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
+    assert read[0] == "SCAN queue_counts"
+    assert all("USING INDEX images_waiting (urgent=?)" in step for step in read[1:]), read
+
+
+def test_the_cap_is_noted_in_a_few_statements_however_many_lines_it_raises(store):
+    """The receivers are looked up once, not for each line."""
+    said = []
+
+    def note(connection, cursor, statement, parameters, context, executemany):
+        said.append(statement)
+
+    later = NOW + timedelta(seconds=2 * CAP)
+    event.listen(store._engine, "before_cursor_execute", note)
+    try:
+        raised = store.note_overdue(later, CAP)
+    finally:
+        event.remove(store._engine, "before_cursor_execute", note)
+    assert raised > 20
+    assert len(said) <= 6, said
+
+
 def test_a_change_of_one_line_writes_its_own_row_only(store):
     """Re-ordering is incremental: the cap and the positions are computed, not written."""
     written = []

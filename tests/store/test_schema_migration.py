@@ -188,7 +188,7 @@ def test_a_migrated_database_has_the_shape_of_a_new_one(version, request, tmp_pa
 
 def test_the_open_lines_of_version_2_are_counted_and_found(folder_of_2):
     with Store.open(folder_of_2, Clock()) as store:
-        assert store.list_counts_agree()
+        assert store.kept_tables_agree()
         window = store.reading_window(store.clock(), 1e8, limit=9)
         assert (window.total, [one.position for one in window.entries]) == (3, [1, 2, 3])
         found = store.search(Selection(patient_names=("*^jane",)), store.clock(), 1e8, limit=9)
@@ -197,7 +197,7 @@ def test_the_open_lines_of_version_2_are_counted_and_found(folder_of_2):
 
 def test_what_version_1_left_is_counted(folder):
     with Store.open(folder) as store:
-        assert store.list_counts_agree()
+        assert store.kept_tables_agree()
         assert store.reading_window(store.clock(), 3600, limit=9).total == len(STUDIES)
 
 

@@ -317,12 +317,14 @@ def test_ended_items_come_behind_the_open_ones_and_pages_meet(service, study):
     request = data(AccessionNumber="PAGES")
     query = data(ReferencedRequestSequence=[request], SOPInstanceUID="")
 
-    def page(**window):
-        return [one.SOPInstanceUID for one in service.search(query, **window).items]
+    def page(limit, offset=0):
+        found = service.search_objects(query, limit=limit, offset=offset)
+        return [one["00080018"]["Value"][0] for one in found.items]
 
-    assert page() == [*uids[1:], uids[0]]
-    assert page(limit=2) + page(limit=2, offset=2) + page(limit=2, offset=4) == page()
-    assert page(limit=0) == page(offset=5) == []
+    every = [one.SOPInstanceUID for one in service.search(query).items]
+    assert every == page(9) == [*uids[1:], uids[0]]
+    assert page(2) + page(2, 2) + page(2, 4) == every
+    assert page(0) == page(1, 5) == []
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sqlite3
+import ssl
 import threading
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 from PIL import Image
@@ -31,11 +36,11 @@ from triage.values import (
     Score,
 )
 from triage.web import Algorithm
+from triage.web.access.passwords import Cost
 from triage.web.server import run
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+CHEAP = Cost(exponent=2, blocks=1, passes=1)
+PASSWORD = "correct horse battery"  # noqa: S105  it opens nothing
 DIGEST = "5d" * 32
 ALGORITHM = Algorithm(
     identity=BundleIdentity(
@@ -53,12 +58,43 @@ ALGORITHM = Algorithm(
     ),
     points=(OperatingPoint("spondylosis", 1.0, -2.0, 0.73, 0.12),),
 )
+DEMOTING = DecisionSettings(mode=Mode.DEMOTE)
 _CLASS_OF_OUTCOME = {
     Outcome.ABNORMAL: ReadingClass.SUSPECTED_ABNORMAL,
     Outcome.LIKELY_NORMAL: ReadingClass.LIKELY_NORMAL,
     Outcome.INDETERMINATE: ReadingClass.ROUTINE,
     Outcome.NOT_ASSESSABLE: ReadingClass.ROUTINE,
 }
+
+# What differs between a study and its copies; "n" counts them.
+_DIFFERENT = {
+    "studies": {"study_instance_uid": "study_instance_uid || '.' || n"},
+    "work_items": {
+        "work_item_uid": "work_item_uid || '.' || n",
+        "study_instance_uid": "study_instance_uid || '.' || n",
+        "named_study_uid": "named_study_uid || '.' || n",
+    },
+    "instances": {
+        "instance_id": "1000000 + n",
+        "sop_instance_uid": "sop_instance_uid || '.' || n",
+        "study_instance_uid": "study_instance_uid || '.' || n",
+        "path": "path || '.' || n",
+    },
+}
+
+
+@cache
+def empty_database() -> bytes:
+    """Return the database of a new site: to copy it takes a hundredth of making its tables."""
+    with TemporaryDirectory() as folder:
+        Store.open(Path(folder)).close()
+        return (Path(folder) / "triage.db").read_bytes()
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Return what clients trust: to read the authorities takes longer than most requests."""
+    return ssl.create_default_context()
 
 
 @dataclass
@@ -70,6 +106,8 @@ class Morning:
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "triage.db").write_bytes(empty_database())
         self.store = Store.open(self.folder, self.clock)
         self.owner = "worker"
 
@@ -167,15 +205,55 @@ class Morning:
         """Receive a study whose order says STAT."""
         return self.receive(order_priority=OrderPriority.STAT, **facts)
 
-    def settings(self, destinations=(), **web) -> Settings:
+    def copy_study(self, number: int) -> None:
+        """Receive a study, and fill the list with so many copies of it, in one transaction."""
+        self.receive()
+        with closing(sqlite3.connect(self.folder / "triage.db")) as database, database:
+            for table, different in _DIFFERENT.items():
+                columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+                values = [different.get(column, column) for column in columns]
+                database.execute(
+                    f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names of ours
+                    "WITH RECURSIVE numbers(n) AS "
+                    "(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?) "
+                    f"SELECT {', '.join(values)} FROM {table}, numbers",
+                    (number - 1,),
+                )
+
+    def settings(self, destinations=(), hl7_receivers=(), decision=DEMOTING, **web) -> Settings:
         """Return this site's settings; the page takes any free port."""
         return Settings(
             state_folder=self.folder,
-            decision=DecisionSettings(mode=Mode.DEMOTE),
+            decision=decision,
             worklist=WorklistSettings(waiting_cap_minutes=240),
             destinations=destinations,
+            hl7_receivers=hl7_receivers,
             web=WebSettings(**{"address": "127.0.0.1", "port": 0, **web}),
         )
+
+
+def busy_morning(morning: Morning) -> None:
+    """Receive one study of each kind, in an order that is not the reading order."""
+    for outcome in (Outcome.LIKELY_NORMAL, Outcome.NOT_ASSESSABLE, Outcome.ABNORMAL):
+        morning.study_with(outcome)
+        morning.later(5)
+    morning.receive()
+    morning.later(5)
+    morning.stat_order()
+
+
+def mixed_list(morning: Morning) -> dict[str, str]:
+    """Receive a study of each kind and return them by name."""
+    studies = {}
+    for name, outcome in (
+        ("normal", Outcome.LIKELY_NORMAL),
+        ("routine", Outcome.INDETERMINATE),
+        ("abnormal", Outcome.ABNORMAL),
+    ):
+        studies[name] = morning.study_with(outcome, patient_name=f"{name.title()}^Ann")
+        morning.later(10)
+    studies["stat"] = morning.stat_order(patient_name="Urgent^Ursula")
+    return studies
 
 
 class RunningWeb:
@@ -210,7 +288,7 @@ class RunningWeb:
 
     def client(self) -> httpx.Client:
         """Return a client for this server."""
-        return httpx.Client(base_url=self.url, timeout=10)
+        return httpx.Client(base_url=self.url, timeout=10, verify=trusted())
 
     def _run(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -23,6 +24,13 @@ from triage.web.strings import STRINGS, say, strings_for_scripts
 WEB = Path(triage.web.__file__).parent
 PYTHON = [path for path in WEB.rglob("*.py") if path.name != "strings.py"]
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
+# UPS-RS speaks to programs, in the words of its standard; the server and TLS to administrators.
+PAGES = [
+    path
+    for path in PYTHON
+    if "dicomweb" not in path.parts and path.name not in ("server.py", "tls.py")
+]
+REFUSALS = ("HTTPException", "PermanentError")
 SCRIPTS = sorted((WEB / "static").glob("*.js"))
 # Keys whose end is a value of the program.
 BUILT = {
@@ -103,6 +111,19 @@ def test_templates_hold_no_sentence_of_their_own(path):
     text = re.sub(tags, " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     # What is left are signs, keys of the keyboard and names of the program.
     assert re.findall(r"[A-Za-z]{3,}", text.replace("Enter", "").replace("Esc", "")) == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_what_people_are_refused_with_is_no_sentence_of_the_handler(path):
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    refusals = [call for call in calls if getattr(call.func, "id", "") in REFUSALS]
+    words = [word for call in refusals for word in call.args[:2] if not isinstance(word, ast.Call)]
+    spoken = (ast.Constant, ast.JoinedStr)
+    assert not [
+        ast.unparse(word)
+        for word in words
+        if isinstance(word, spoken) and not isinstance(getattr(word, "value", ""), int)
+    ]
 
 
 def test_a_count_of_one_is_told_in_the_singular():

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, select
 
+from tests.factories import make_facts
 from triage.store.placing import name_columns
+from triage.store.records import facts_to_json
 from triage.store.schema import instances, studies, work_items
 from triage.uids import work_item_uid
 from triage.values import ImageState, OrderPriority, ReadingClass, StepState, StudyState
@@ -130,7 +132,7 @@ def _instance(line: Line) -> dict[str, Any]:
         "path": f"spool/{line.number}.dcm",
         "calling_ae_title": "MODALITY",
         "received_at": line.arrived_at,
-        "facts": {},
+        "facts": facts_to_json(make_facts(line.study)),
         "state": ImageState.NOT_ELIGIBLE,
         "thumbnail": f"thumbnails/{line.number}.png",
     }

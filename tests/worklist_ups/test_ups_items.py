@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from triage.errors import PermanentError
-from triage.store import StepLine, StepRecord, StepSubject
+from triage.store import ObjectReference, StepLine, StepRecord, StepReferences, StepSubject
 from triage.ups.items import object_of, present, present_object
 from triage.values import ReadingClass, StepState, StudyState
 from triage.worklist.query import (
@@ -120,7 +120,7 @@ TOLD = st.sampled_from(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(TEXTS, TEXTS, TEXTS, TOLD, st.sampled_from(["", "OTHER"]), st.booleans())
-@example("Doe\\", "\\", "", {}, "", own=True)  # an empty one among several values
+@example("Doe\\", "\\", "", {}, "", True)  # an empty one among several values
 def test_an_item_is_the_same_in_the_json_model_and_in_parts(
     make_line, name, identifier, reason, told, label, own
 ):
@@ -132,6 +132,12 @@ def test_an_item_is_the_same_in_the_json_model_and_in_parts(
     found = present_object(line, "C-SPINE READING")
     assert found == object_of(whole)
     assert list(found) == sorted(found)
+    images = StepReferences((ObjectReference("1.2", "1.3", "1.4"),) * 2)
+    reported = StepReferences(images.images, (ObjectReference("2.2", "2.3", "2.4"),))
+    for references in (StepReferences(), images, reported):
+        referring = present(line, "C-SPINE READING", references if own else None)
+        told_so = present_object(line, "C-SPINE READING", references if own else None)
+        assert told_so == object_of(referring)
     for some in (set(whole.keys()), set(list(whole.keys())[::3]), set()):
         part = present(line, "C-SPINE READING", None, some)
         assert all(part[tag] == whole[tag] for tag in some)

@@ -46,7 +46,7 @@ def compute_alike() -> None:
     torch.use_deterministic_algorithms(mode=True)
     # PyTorch would also fill all memory that it takes, for those who read what nobody has written.
     # We do not, and small networks spend a quarter of their training on it.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property
 
 
 @contextmanager

@@ -73,7 +73,9 @@ def revert(settings: Settings) -> int:
 def resume(settings: Settings) -> int:
     """Let results move the reading order again, as the site's mode allows."""
     with Store.open(settings.state_folder) as store:
-        moved = store.resume(lambda stands: place_standing(settings, stands))
+        moved = store.resume(
+            lambda stands: place_standing(settings, stands), "effect resumed by an operator"
+        )
         names = [name for _, name in receiver_names(settings)]
         owed = store.unfinished_receiver_changes(names)
     mode = settings.decision.mode.value

@@ -158,14 +158,14 @@ def _database(folder: Path, *, repair: bool) -> str:
     with Store.open(folder) as store:
         problems = store.integrity_problems()
         if repair and not problems:
-            store.count_list_anew()
-        agrees = bool(problems) or store.list_counts_agree()
+            store.make_kept_tables_anew()
+        agrees = bool(problems) or store.kept_tables_agree()
         counts = store.counts()
     if problems:
         raise TriageError(f"damaged: {problems[0]}; stop the service and restore the last backup")
     if not agrees:
         raise TriageError(
-            "the reading list's counts and name words are not those of its work items; run"
+            "counts or name words that are kept beside the tables are not what those say; run"
             " `triage check --repair`, which makes them anew"
         )
     return f"whole, {sum(counts.studies.values())} studies"

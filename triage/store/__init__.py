@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from triage.store.access import SessionRecord, UserRecord
+from triage.store.brake import BrakeChange
 from triage.store.database import Watcher, utc_now
 from triage.store.feedback import FeedbackRecord
 from triage.store.film_views import FilmToExplain, FilmView, Landmark
@@ -54,14 +55,17 @@ from triage.store.ups_records import (
     Candidate,
     Channel,
     ClaimedEvent,
+    ObjectReference,
     StepEvent,
     StepLine,
+    StepReferences,
     StepWatcher,
 )
 
 __all__ = [
     "EVERYTHING",
     "Arrival",
+    "BrakeChange",
     "Candidate",
     "Channel",
     "ClaimedChange",
@@ -83,6 +87,7 @@ __all__ = [
     "InstanceRecord",
     "Landmark",
     "NewStep",
+    "ObjectReference",
     "OrderQuestion",
     "OrderWord",
     "OrderedStudies",
@@ -106,6 +111,7 @@ __all__ = [
     "StepEvent",
     "StepLine",
     "StepRecord",
+    "StepReferences",
     "StepStateChange",
     "StepSubject",
     "StepWatcher",

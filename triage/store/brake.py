@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, insert, or_, select, text, true, update
+from sqlalchemy import and_, bindparam, insert, or_, select, text, true, update
 
+from triage.store.brake_schema import brake_changes
 from triage.store.database import Database
 from triage.store.placing import (
     BY_BRAKE,
     BY_MODE,
     CAPPED_HERE,
     Cause,
+    ClassChange,
     place_all,
-    record_class,
+    record_classes,
     shown_class,
 )
 from triage.store.receiver_queue import enqueue_put_back
@@ -32,6 +35,30 @@ if TYPE_CHECKING:
 _CAPPED = and_(text(MOVABLE), work_items.c.capped_at.is_not(None))
 
 
+_LIFT_CAP = (
+    update(work_items)
+    .where(work_items.c.work_item_uid == bindparam("item"))
+    .values(capped_at=None, changed_at=bindparam("now"), version=work_items.c.version + 1)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeChange:
+    """What an operator did with the brake.
+
+    Attributes:
+        changed_at: When.
+        paused: What has held since.
+        reason: In the operator's words.
+        moved: How many studies changed their class by it.
+    """
+
+    changed_at: datetime
+    paused: bool
+    reason: str
+    moved: int
+
+
 class BrakeVerbs(Database):
     """What the operators' brake says to the store."""
 
@@ -39,6 +66,14 @@ class BrakeVerbs(Database):
         """Whether all effect on the reading order is paused."""
         with self.reading() as connection:
             return is_paused(connection)
+
+    def brake_changes(self, limit: int) -> tuple[BrakeChange, ...]:
+        """Return what was done with the brake lately, newest first."""
+        newest = brake_changes.c.change_id.desc()
+        columns = [brake_changes.c[name] for name in BrakeChange.__dataclass_fields__]
+        with self.reading() as connection:
+            rows = connection.execute(select(*columns).order_by(newest).limit(limit)).all()
+        return tuple(BrakeChange(*row) for row in rows)
 
     def pause(self, reason: str) -> int:
         """Pause all effect, and put every study back to where its order alone puts it.
@@ -55,17 +90,26 @@ class BrakeVerbs(Database):
             _lift_cap(connection, _capped(connection), cause, self.clock())
             moved = _place_all(connection, self.clock(), as_ordered, cause)
             enqueue_put_back(connection, reason, self.clock())
+            _note(connection, BrakeChange(self.clock(), True, reason, moved))
             return moved
 
-    def resume(self, placing: Callable[[StandingDecision], Placement]) -> int:
-        """Let results have effect again; `placing` says where each decided study belongs.
+    def resume(
+        self, placing: Callable[[StandingDecision], Placement], reason: str = "effect resumed"
+    ) -> int:
+        """Let results have effect again.
+
+        Args:
+            placing: Says where each decided study belongs.
+            reason: What stands in the ledger.
 
         Returns:
             How many studies changed their class.
         """
         with self.writing() as connection:
             _set_paused(connection, self.clock(), paused=False)
-            return _place_all(connection, self.clock(), placing, Cause(BY_BRAKE, "effect resumed"))
+            moved = _place_all(connection, self.clock(), placing, Cause(BY_BRAKE, reason))
+            _note(connection, BrakeChange(self.clock(), False, reason, moved))
+            return moved
 
     def place_all(
         self,
@@ -98,6 +142,10 @@ def _set_paused(connection: Connection, now: datetime, *, paused: bool) -> None:
     done = connection.execute(update(controls).where(held).values(value=paused, changed_at=now))
     if done.rowcount == 0:
         connection.execute(insert(controls).values(name=PAUSED, value=paused, changed_at=now))
+
+
+def _note(connection: Connection, change: BrakeChange) -> None:
+    connection.execute(insert(brake_changes).values(**asdict(change)))
 
 
 def _place_all(
@@ -151,15 +199,12 @@ def _lift_cap(
     connection: Connection, rows: Sequence[Row[Any]], cause: Cause, now: datetime
 ) -> None:
     """Tell those who follow the ledger that what the cap had raised is put back."""
-    for row in rows:
-        connection.execute(
-            update(work_items)
-            .where(work_items.c.work_item_uid == row.work_item_uid)
-            .values(capped_at=None, changed_at=now, version=work_items.c.version + 1)
-        )
-        before = shown_class(row.reading_class, row.capped_at, row.held_by)
-        if before is not row.reading_class:
-            study = row.named_study_uid
-            record_class(
-                connection, row.work_item_uid, study, before, row.reading_class, cause, now
-            )
+    if rows:
+        connection.execute(_LIFT_CAP, [{"item": row.work_item_uid, "now": now} for row in rows])
+    changes = [
+        ClassChange(row.work_item_uid, row.named_study_uid, before, row.reading_class, cause)
+        for row in rows
+        if (before := shown_class(row.reading_class, row.capped_at, row.held_by))
+        is not row.reading_class
+    ]
+    record_classes(connection, changes, now)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select, text, union_all
 
 from triage.store.database import Database
+from triage.store.kept import agree, make_anew
 from triage.store.lines import entries_of
 from triage.store.list_records import StepStateChange
+from triage.store.queue_counts_schema import queue_counts
 from triage.store.records import (
     DecisionRecord,
     DeliveryRecord,
@@ -20,6 +22,7 @@ from triage.store.records import (
     facts_from_json,
 )
 from triage.store.schema import (
+    WAITING,
     decisions,
     deliveries,
     instances,
@@ -38,6 +41,17 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
 
     from triage.values import WorklistEntry
+
+
+# Of the urgent and of the others the first, as their index has them.
+_OLDEST_WAITING = union_all(
+    *(
+        select(func.min(instances.c.received_at)).where(
+            text(WAITING), instances.c.urgent == literal_column(urgent)
+        )
+        for urgent in ("0", "1")
+    )
+)
 
 
 class HistoryVerbs(Database):
@@ -84,30 +98,30 @@ class HistoryVerbs(Database):
     def counts(self) -> QueueCounts:
         """Return how much stands where."""
         with self.reading() as connection:
-            images = _count_by(connection, instances.c.state)
-            by_study = _count_by(connection, studies.c.state)
-            sent = connection.execute(
-                select(deliveries.c.destination, deliveries.c.state, func.count()).group_by(
-                    deliveries.c.destination, deliveries.c.state
-                )
-            ).all()
-            oldest = connection.execute(
-                select(func.min(instances.c.received_at)).where(
-                    instances.c.state.in_([ImageState.QUEUED, ImageState.CLAIMED])
-                )
-            ).scalar_one()
+            counted = connection.execute(select(queue_counts)).all()
+            oldest = min(filter(None, connection.execute(_OLDEST_WAITING).scalars()), default=None)
         waited = 0.0 if oldest is None else (self.clock() - oldest).total_seconds()
+        found = {(row.kind, row.name, row.state): row.number for row in counted}
         return QueueCounts(
-            images={state: images.get(state, 0) for state in ImageState},
-            studies={state: by_study.get(state, 0) for state in StudyState},
-            deliveries={(name, state): number for name, state, number in sent},
+            images={one: found.get((instances.name, "", one.value), 0) for one in ImageState},
+            studies={one: found.get((studies.name, "", one.value), 0) for one in StudyState},
+            deliveries={
+                (name, DeliveryState(state)): number
+                for (kind, name, state), number in found.items()
+                if kind == deliveries.name
+            },
             oldest_queued_seconds=max(0.0, waited),
         )
 
+    def kept_tables_agree(self) -> bool:
+        """Whether what is kept beside other tables is what those say; reads all of them."""
+        with self.reading() as connection:
+            return agree(connection)
 
-def _count_by(connection: Connection, column: ColumnElement[Any]) -> dict[Any, int]:
-    rows = connection.execute(select(column, func.count()).group_by(column))
-    return {state: int(number) for state, number in rows}
+    def make_kept_tables_anew(self) -> None:
+        """Make what is kept beside other tables anew from those."""
+        with self.writing() as connection:
+            make_anew(connection)
 
 
 def _instances(connection: Connection, study_instance_uid: str) -> tuple[InstanceRecord, ...]:

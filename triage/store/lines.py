@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import bindparam, case, func, select
 
 from triage.store.hl7_notes import order_notes
 from triage.store.schema import instances, reports, studies, work_items
+from triage.store.ups_records import ObjectReference, StepReferences
 from triage.values import ImageState, OrderPriority, StudyState, WorklistEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection, Row
 
@@ -79,6 +80,52 @@ def _images(connection: Connection, study_uids: Sequence[str]) -> Mapping[str, t
     )
     rows = connection.execute(query)
     return {study: (int(count), thumbnail or "") for study, count, thumbnail in rows}
+
+
+def references_of(connection: Connection, study_uids: Sequence[str]) -> dict[str, StepReferences]:
+    """Return what the work items of studies refer to; a study that is not known is left out."""
+    found: dict[str, StepReferences] = {}
+    for start in range(0, len(study_uids), _AT_ONCE):
+        some = study_uids[start : start + _AT_ONCE]
+        images = _referenced(connection.execute(_IMAGES, {"studies": some}))
+        written = _referenced(connection.execute(_REPORTS, {"studies": some}))
+        for study in images | written:
+            found[study] = StepReferences(images.get(study, ()), written.get(study, ()))
+    return found
+
+
+def _referenced(rows: Iterable[Any]) -> dict[str, tuple[ObjectReference, ...]]:
+    found: dict[str, tuple[ObjectReference, ...]] = {}
+    for study, series, sop_class, sop_instance in rows:
+        reference = ObjectReference(series, sop_class, sop_instance)
+        found[study] = (*found.get(study, ()), reference)
+    return found
+
+
+_IMAGES = (
+    select(
+        instances.c.study_instance_uid,
+        instances.c.facts["series_instance_uid"].as_string(),
+        instances.c.sop_class_uid,
+        instances.c.sop_instance_uid,
+    )
+    .where(
+        instances.c.study_instance_uid.in_(bindparam("studies", expanding=True)),
+        ~instances.c.superseded,
+        instances.c.state != ImageState.HEADER_ONLY,
+    )
+    .order_by(instances.c.received_at, instances.c.instance_id)
+)
+_REPORTS = (
+    select(
+        reports.c.study_instance_uid,
+        reports.c.series_instance_uid,
+        reports.c.sop_class_uid,
+        reports.c.sop_instance_uid,
+    )
+    .where(reports.c.study_instance_uid.in_(bindparam("studies", expanding=True)))
+    .order_by(reports.c.decision_id)
+)
 
 
 def _reports(connection: Connection, study_uids: Sequence[str]) -> Mapping[str, list[str]]:

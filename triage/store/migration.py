@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from triage.store.list_counts_schema import count_anew, name_words, place_counts
+from triage.store.kept import make_anew
+from triage.store.list_counts_schema import name_words, place_counts
 from triage.store.names import name_keys
+from triage.store.queue_counts_schema import queue_counts
 from triage.store.schema import SCHEMA_VERSION, priority_changes, step_changes, work_items
 
 if TYPE_CHECKING:
@@ -102,14 +104,14 @@ def _fold_names(connection: Connection) -> None:
 
 
 def _from_2(connection: Connection) -> None:
-    """Version 3 keeps counts and name words beside the open list, and finds more by indexes."""
+    """Version 3 keeps counts and name words beside its tables, and finds more by indexes."""
     for name in ("study", "patient", "accession"):
         connection.exec_driver_sql(f"DROP INDEX IF EXISTS work_items_by_{name}")
     for index in work_items.indexes:
         index.create(connection, checkfirst=True)
-    for table in (place_counts, name_words):
+    for table in (place_counts, name_words, queue_counts):
         table.create(connection)
-    count_anew(connection)
+    make_anew(connection)
 
 
 _FROM: Final[Mapping[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2}

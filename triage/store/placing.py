@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from sqlalchemy import bindparam, insert, select, update
 
 from triage.store.names import name_keys
-from triage.store.receiver_queue import enqueue_change, has_receivers
+from triage.store.receiver_queue import enqueue_change, known_receivers
 from triage.store.records import Placement
 from triage.store.schema import priority_changes, step_changes, work_items
 from triage.uids import derived_uid, work_item_uid
 from triage.values import ReadingClass, StepState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -220,12 +220,14 @@ def place_all(
     moves = [move for row, placement in wanted if (move := _move(row, placement, cause, now))]
     if moves:
         connection.execute(_PLACE, [move.values for move in moves])
-    for move in moves:
-        if move.before is not move.after:
-            study = move.study_instance_uid
-            record_class(
-                connection, move.values["item"], study, move.before, move.after, move.cause, now
-            )
+    told = [
+        ClassChange(
+            move.values["item"], move.study_instance_uid, move.before, move.after, move.cause
+        )
+        for move in moves
+        if move.before is not move.after
+    ]
+    record_classes(connection, told, now)
     return sum(move.to_another_class for move in moves)
 
 
@@ -282,6 +284,25 @@ def _move(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    """A line of the ledger.
+
+    Attributes:
+        item: The work item.
+        study_instance_uid: Its study.
+        before: Its class before; None for a new one.
+        after: Its class from now on.
+        cause: Who moves it, and why.
+    """
+
+    item: str
+    study_instance_uid: str
+    before: ReadingClass | None
+    after: ReadingClass
+    cause: Cause
+
+
 def record_class(
     connection: Connection,
     item: str,
@@ -292,24 +313,39 @@ def record_class(
     now: datetime,
 ) -> None:
     """Write a line of the ledger, and what it asks of the receivers of priorities."""
-    line = {
-        "work_item_uid": item,
-        "study_instance_uid": study_instance_uid,
-        "changed_at": now,
-        "class_before": before,
-        "class_after": after,
-        "by": cause.by,
-        "reason": cause.reason,
-        "bundle_digest": cause.bundle_digest,
-        "threshold": cause.threshold,
-    }
-    inserted = connection.execute(_INSERT_CHANGE, line)
-    if cause.reason == CAPPED_HERE:
+    change = ClassChange(item, study_instance_uid, before, after, cause)
+    record_classes(connection, [change], now)
+
+
+def record_classes(connection: Connection, changes: Sequence[ClassChange], now: datetime) -> None:
+    """Write lines of the ledger, and what they ask of the receivers of priorities."""
+    lines = [_line(change, now) for change in changes]
+    receivers = known_receivers(connection) if lines else ()
+    if lines and not receivers:  # as at most sites
+        connection.execute(_INSERT_CHANGE, lines)
         return
-    # Most sites have no receiver; what another system pushed is not ours to tell.
-    if has_receivers(connection) and connection.execute(_IS_OF_STUDY, line).first() is not None:
-        (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)
-        enqueue_change(connection, change_id, study_instance_uid, before, after, cause, now)
+    for line, change in zip(lines, changes, strict=True):
+        inserted = connection.execute(_INSERT_CHANGE, line)
+        if change.cause.reason == CAPPED_HERE:
+            continue
+        # What another system pushed is not ours to tell.
+        if connection.execute(_IS_OF_STUDY, line).first() is not None:
+            (change_id,) = cast("tuple[int]", inserted.inserted_primary_key)
+            enqueue_change(connection, receivers, change_id, change, now)
+
+
+def _line(change: ClassChange, now: datetime) -> dict[str, Any]:
+    return {
+        "work_item_uid": change.item,
+        "study_instance_uid": change.study_instance_uid,
+        "changed_at": now,
+        "class_before": change.before,
+        "class_after": change.after,
+        "by": change.cause.by,
+        "reason": change.cause.reason,
+        "bundle_digest": change.cause.bundle_digest,
+        "threshold": change.cause.threshold,
+    }
 
 
 def record_step(

@@ -10,7 +10,6 @@ from sqlalchemy import Double, and_, func, or_, select, text, type_coerce
 from triage.store.choosing import condition, index_condition, lookups
 from triage.store.database import Database
 from triage.store.lines import entries_of
-from triage.store.list_counts_schema import agrees, count_anew
 from triage.store.list_records import EVERYTHING, Position, Window
 from triage.store.reading_order import Reading, key_before, keys_after, sorted_keys, stands_in
 from triage.store.schema import OPEN, work_items
@@ -164,16 +163,6 @@ class ReadingListVerbs(Database):
             places = keys_after(connection, reading, after, _PAGE, _wanted(EVERYTHING))
             found = entries_of(connection, [place.work_item_uid for place in places])
         return [found[place.work_item_uid] for place in places]
-
-    def list_counts_agree(self) -> bool:
-        """Whether what is kept beside the list is what the work items say; reads all of them."""
-        with self.reading() as connection:
-            return agrees(connection)
-
-    def count_list_anew(self) -> None:
-        """Make what is kept beside the list anew from the work items."""
-        with self.writing() as connection:
-            count_anew(connection)
 
     def worklist_entries(self) -> tuple[WorklistEntry, ...]:
         """Return every open line, by arrival; for small lists, whatever their order."""

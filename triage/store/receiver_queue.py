@@ -16,30 +16,28 @@ from triage.store.schema import work_items
 from triage.values import ReceiverState, Wish
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
 
-    from triage.store.placing import Cause
-    from triage.values import ReadingClass
+    from triage.store.placing import ClassChange
 
 _KNOWN = select(receivers.c.name, receivers.c.configured).order_by(receivers.c.name)
 # What a newer change makes pointless; what was given up among it.
 _UNFINISHED = (*LIVE_STATES, ReceiverState.DEAD)
 
 
-def has_receivers(connection: Connection) -> bool:
-    """Whether any receiver is known, or was."""
-    return connection.execute(_KNOWN).first() is not None
+def known_receivers(connection: Connection) -> tuple[tuple[str, bool], ...]:
+    """Return the receivers that are known, or were: name, and whether configured."""
+    return tuple((row.name, row.configured) for row in connection.execute(_KNOWN))
 
 
 def enqueue_change(
     connection: Connection,
+    known: Iterable[tuple[str, bool]],
     change_id: int,
-    study_instance_uid: str,
-    before: ReadingClass | None,
-    after: ReadingClass,
-    cause: Cause,
+    change: ClassChange,
     now: datetime,
 ) -> None:
     """Write a row for every receiver whose view of a study a line of the ledger changes.
@@ -49,18 +47,17 @@ def enqueue_change(
 
     Args:
         connection: The transaction that moves the study.
+        known: The receivers, as `known_receivers` tells them.
         change_id: The line of the ledger.
-        study_instance_uid: The study.
-        before: Its class before; None for a new study.
-        after: Its class from now on.
-        cause: What moves it.
+        change: What it says.
         now: The present time.
     """
+    before, after, cause = change.before, change.after, change.cause
     if before is None or Wish.of(before) is Wish.of(after):
         return
     values = {
         "change_id": change_id,
-        "study_instance_uid": study_instance_uid,
+        "study_instance_uid": change.study_instance_uid,
         "wish": Wish.of(after),
         "reason": cause.reason,
         "bundle_digest": cause.bundle_digest,
@@ -68,7 +65,7 @@ def enqueue_change(
         "made_at": now,
         "next_attempt_at": now,
     }
-    for name, configured in connection.execute(_KNOWN).all():
+    for name, configured in known:
         # What is no longer configured gets no new priorities, but is still owed the old ones.
         if configured or values["wish"] is Wish.AS_IT_WAS:
             enqueue(connection, name, values)

@@ -56,6 +56,9 @@ studies = Table(
     Index("studies_by_state", "state", "last_arrival"),
 )
 
+# Images that wait for a worker, word for word as in their index.
+WAITING = "state IN ('queued', 'claimed')"
+
 instances = Table(
     "instances",
     metadata,
@@ -95,7 +98,7 @@ instances = Table(
         "images_waiting",
         "urgent",
         "received_at",
-        sqlite_where=text("state IN ('queued', 'claimed')"),
+        sqlite_where=text(WAITING),
     ),
 )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, or_, select, update
 
 from triage.store.database import Database
-from triage.store.lines import rows_and_entries
+from triage.store.lines import references_of, rows_and_entries
 from triage.store.step_events import (
     announce,
     forget_subscriptions,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from triage.store.list_records import NewStep, StepChange
-    from triage.store.ups_records import StepEvent
+    from triage.store.ups_records import StepEvent, StepReferences
 
 
 class StepVerbs(Database):
@@ -59,6 +59,11 @@ class StepVerbs(Database):
                 for row, entry in rows_and_entries(connection, work_item_uids)
             }
         return tuple(found[uid] for uid in work_item_uids if uid in found)
+
+    def step_references(self, study_instance_uids: Sequence[str]) -> dict[str, StepReferences]:
+        """Return the images and reports of studies; a study that has none is left out."""
+        with self.reading() as connection:
+            return references_of(connection, study_instance_uids)
 
     def change_step_telling(
         self,

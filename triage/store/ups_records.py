@@ -43,6 +43,23 @@ class StepLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectReference:
+    """An image or a report, as a work item refers to it."""
+
+    series_instance_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepReferences:
+    """The images to read of a study of ours, and the reports written of it, in order."""
+
+    images: tuple[ObjectReference, ...] = ()
+    reports: tuple[ObjectReference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StepWatcher:
     """An application entity that has subscribed to anything.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, bindparam, insert, select, update
 
 from triage.store.database import Database
 from triage.store.list_records import StepRecord, StepSubject
@@ -14,10 +14,12 @@ from triage.store.placing import (
     CAPPED,
     CAPPED_HERE,
     Cause,
+    ClassChange,
     by_person,
     name_columns,
     place_work_item,
     record_class,
+    record_classes,
     record_created,
     record_step,
     shown_class,
@@ -39,6 +41,17 @@ if TYPE_CHECKING:
     from triage.store.records import Films, StandingDecision
 
 _AT_ONCE = 200
+
+
+_NOTE_CAPPED = (
+    update(work_items)
+    .where(work_items.c.work_item_uid == bindparam("item"))
+    .values(
+        capped_at=bindparam("now"),
+        changed_at=bindparam("now"),
+        version=work_items.c.version + 1,
+    )
+)
 
 
 class WorkItemVerbs(Database):
@@ -182,22 +195,23 @@ class WorkItemVerbs(Database):
             rows = overdue_items(connection, Reading(now, cap_seconds), _AT_ONCE)
             own = [row.study_instance_uid for row in rows if row.study_instance_uid]
             films = films_of(connection, instances.c.study_instance_uid.in_(own)) if own else {}
-            for row in rows:
-                told = raises(films.get(row.study_instance_uid, ()))
-                connection.execute(
-                    update(work_items)
-                    .where(work_items.c.work_item_uid == row.work_item_uid)
-                    .values(capped_at=now, changed_at=now, version=work_items.c.version + 1)
-                )
-                record_class(
-                    connection,
+            if rows:
+                raised = [{"item": row.work_item_uid, "now": now} for row in rows]
+                connection.execute(_NOTE_CAPPED, raised)
+            changes = [
+                ClassChange(
                     row.work_item_uid,
                     row.study_instance_uid or "",
                     row.reading_class,
                     ReadingClass.SUSPECTED_ABNORMAL,
-                    Cause(BY_CAP, CAPPED if told else CAPPED_HERE),
-                    now,
+                    Cause(
+                        BY_CAP,
+                        CAPPED if raises(films.get(row.study_instance_uid, ())) else CAPPED_HERE,
+                    ),
                 )
+                for row in rows
+            ]
+            record_classes(connection, changes, now)
         return len(rows)
 
 

@@ -10,7 +10,14 @@ from pydicom.tag import Tag
 
 from triage.ups.attributes import PERFORMED, PROGRESS, merged
 from triage.values import Priority, ReadingClass
-from triage.worklist.ups import UPS_PUSH, date_time, value_object, work_item, work_item_object
+from triage.worklist.ups import (
+    UPS_PUSH,
+    date_time,
+    referring,
+    value_object,
+    work_item,
+    work_item_object,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
     from pydicom.tag import BaseTag
 
-    from triage.store import StepLine, StepRecord
+    from triage.store import StepLine, StepRecord, StepReferences
 
 # Where the priority of a pushed item puts it: whoever pushes it orders it.
 CLASS_OF_ORDER: Final = {
@@ -56,7 +63,7 @@ _ALWAYS_OURS: Final = (
 def present(
     line: StepLine,
     label: str,
-    references: Dataset | None = None,
+    references: StepReferences | None = None,
     wanted: Container[BaseTag] | None = None,
 ) -> Dataset:
     """Return a work item as it stands.
@@ -64,8 +71,7 @@ def present(
     Args:
         line: The line and the step behind it.
         label: Worklist Label of the site.
-        references: Input and Output Information of a study of ours, where they are wanted; see
-            triage.worklist.ups.references.
+        references: Images and reports of a study of ours, where they are wanted.
         wanted: These attributes are wanted, others may be left out; all when None.
 
     Returns:
@@ -75,7 +81,7 @@ def present(
     said = from_json(_wanted(step.attributes, wanted))
     item = work_item(line.ranked, label, wanted) if step.study_instance_uid else Dataset()
     if references is not None:
-        item = merged(item, references)
+        item = merged(item, referring(step.study_instance_uid, references))
     outputs = _outputs(item)
     item = merged(item, said)
     _keep_outputs(item, outputs)
@@ -108,10 +114,14 @@ def as_new(attributes: Dataset) -> Dataset:
     return kept
 
 
-def present_object(line: StepLine, label: str) -> dict[str, Any]:
-    """Return what `present` does, without references, in the DICOM JSON model (PS3.18 F.2)."""
+def present_object(
+    line: StepLine, label: str, references: StepReferences | None = None
+) -> dict[str, Any]:
+    """Return what `present` does in the DICOM JSON model (PS3.18 F.2)."""
     step = line.step
-    item = work_item_object(line.ranked, label) if step.study_instance_uid else {}
+    if references is not None and step.attributes:
+        return object_of(present(line, label, references))
+    item = work_item_object(line.ranked, label, references) if step.study_instance_uid else {}
     item |= step.attributes
     said = {
         _CHARACTER_SET: ("CS", "ISO_IR 192"),

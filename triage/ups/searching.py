@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from triage.ups import statuses
 from triage.ups.answers import Answer, Found
-from triage.ups.items import object_of, present, present_object
+from triage.ups.items import present, present_object
 from triage.ups.selection import selection_of
 from triage.ups.steps import LINES_AT_ONCE, Steps
 from triage.worklist.query import (
@@ -78,12 +78,9 @@ class StepSearch(Steps):
         Raises:
             PermanentError: As `search` does.
         """
-        referring = _INPUTS in query
-        found = self._search(query, None if referring else named_in(query))
+        found = self._search(query, named_in(query))
         some = islice(found.items, offset, offset + limit)
-        if referring:
-            return Found(found.status, (object_of(item) for _, item in some))
-        return Found(found.status, (present_object(line, self._label) for line, _ in some))
+        return Found(found.status, self._objects(some, referring=_INPUTS in query))
 
     def _search(
         self, query: Dataset, wanted: Container[BaseTag] | None
@@ -107,14 +104,26 @@ class StepSearch(Steps):
             query: Its keys.
             wanted: The attributes to present, those of the query among them; all when None.
         """
-        referring = _INPUTS in query
         now = self._store.clock()
         uids = self._selected(selection_of(query, self._label), now)
         while some := list(islice(uids, LINES_AT_ONCE)):
-            for line in self._store.step_lines(some, now, self._cap_seconds):
-                item = self._whole(line) if referring else present(line, self._label, None, wanted)
+            lines = self._store.step_lines(some, now, self._cap_seconds)
+            references = self._references(lines) if _INPUTS in query else {}
+            for line in lines:
+                own = references.get(line.step.study_instance_uid)
+                item = present(line, self._label, own, wanted)
                 if matches(query, item):
                     yield line, item
+
+    def _objects(
+        self, items: Iterator[tuple[StepLine, Dataset]], *, referring: bool
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield matching items whole, in the DICOM JSON model."""
+        while some := [line for line, _ in islice(items, LINES_AT_ONCE)]:
+            references = self._references(some) if referring else {}
+            for line in some:
+                own = references.get(line.step.study_instance_uid)
+                yield present_object(line, self._label, own)
 
     def _selected(self, selection: Selection, now: datetime) -> Iterator[str]:
         """Yield the items that the database finds: the first of them at once, then the rest.

@@ -6,12 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from triage.conclude import place_standing
-from triage.store import StepChange, StepEvent
+from triage.store import StepChange, StepEvent, StepReferences
 from triage.ups.items import is_own, present, to_json
-from triage.worklist.ups import references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from pydicom.dataset import Dataset
 
@@ -48,8 +47,14 @@ class Steps:
 
     def _whole(self, line: StepLine) -> Dataset:
         """Return an item with the images and reports of its study."""
-        study = self._store.study(line.step.study_instance_uid) if is_own(line.step) else None
-        return present(line, self._label, None if study is None else references(study))
+        references = self._references([line]).get(line.step.study_instance_uid)
+        return present(line, self._label, references)
+
+    def _references(self, lines: Collection[StepLine]) -> Mapping[str, StepReferences]:
+        """Return images and reports of the studies of ours among some lines."""
+        studies = [line.step.study_instance_uid for line in lines if is_own(line.step)]
+        found = self._store.step_references(studies)
+        return {study: found.get(study, StepReferences()) for study in studies}
 
     def _change(self, step: StepRecord, change: StepChange, reports: Iterable[EventReport]) -> bool:
         return self._store.change_step_telling(

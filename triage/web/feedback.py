@@ -12,6 +12,7 @@ from triage.log import get_logger
 from triage.values import UserRole, Verdict
 from triage.web.access import form_of, require
 from triage.web.site import site_of
+from triage.web.strings import say
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,7 +37,7 @@ async def undo(request: Request) -> Response:
     who = require(request, UserRole.READER)
     study = await study_of(request)
     if not await run_in_threadpool(site_of(request).store.undo_feedback, study, who.name):
-        raise HTTPException(409, "There is nothing of yours to take back here.")
+        raise HTTPException(409, say("refused.nothing-said"))
     _log.info("feedback", action="feedback", study=study, user=who.name, verdict=Verdict.UNDO)
     return await _answer(request, study, who.name)
 
@@ -46,12 +47,10 @@ async def _give(request: Request, verdict: Verdict) -> Response:
     study = await study_of(request)
     number = form_of(request).get("decision", "")
     if not number.isascii() or not number.isdigit() or len(number) > 9:  # noqa: PLR2004 - digits
-        raise HTTPException(400, "The form does not say which decision it speaks of.")
+        raise HTTPException(400, say("refused.no-decision"))
     store = site_of(request).store
     if not await run_in_threadpool(store.give_feedback, study, who.name, verdict, int(number)):
-        raise HTTPException(
-            409, "Another decision stands by now, and nothing was recorded. Look at it first."
-        )
+        raise HTTPException(409, say("refused.decided-anew"))
     _log.info("feedback", action="feedback", study=study, user=who.name, verdict=verdict)
     return await _answer(request, study, who.name)
 
@@ -65,7 +64,7 @@ async def study_of(request: Request) -> str:
     uid = request.path_params["work_item_uid"]
     entry = await run_in_threadpool(site_of(request).store.worklist_entry, uid)
     if entry is None:
-        raise HTTPException(404, "This study is not on the list.")
+        raise HTTPException(404, say("error.not-listed"))
     return entry.study_instance_uid
 
 

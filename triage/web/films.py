@@ -70,7 +70,7 @@ class Views:
         if await run_in_threadpool(_is_fresh, path):
             return path
         if self._waiting >= _MOST_WAITING:
-            raise HTTPException(503, "Too many films are opened at once.", {"Retry-After": "2"})
+            raise HTTPException(503, say("error.films"), {"Retry-After": "2"})
         self._waiting += 1
         try:
             async with self._making:
@@ -85,10 +85,10 @@ class Views:
             film = read_film(self._state_folder / image.path, image.facts, self._limits)
             self._folder.mkdir(exist_ok=True)
             write_view(path, film.pixels, LONGER_SIDE)
-        except PixelError as error:
-            raise HTTPException(404, "This film cannot be shown.") from error
+        except (PixelError, FileNotFoundError) as error:
+            raise HTTPException(404, say("error.not-shown")) from error
         except OSError as error:
-            raise HTTPException(503, "The disk has no room for this view.") from error
+            raise HTTPException(503, say("error.no-room")) from error
         self._forget_oldest()
 
     def _forget_oldest(self) -> None:

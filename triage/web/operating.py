@@ -1,8 +1,7 @@
-"""The operators' page: what runs, what waits, what went wrong, and the brake."""
+"""The operators' page, and the brake on it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -11,63 +10,21 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from triage.conclude import place_standing
 from triage.log import get_logger
-from triage.values import DeliveryState, UserRole
+from triage.values import UserRole
 from triage.web.access import form_of, require
+from triage.web.operations import operator_view
 from triage.web.render import render, whole_page
 from triage.web.site import site_of
 from triage.web.strings import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
     from starlette.requests import Request
 
-    from triage.settings import Destination, Peer
-    from triage.store import (
-        FailingDelivery,
-        GateCounts,
-        QueueCounts,
-        ReceiverChangeRecord,
-        ReceiverRow,
-        SetAsideImage,
-    )
     from triage.web.site import PageFacts, Site
 
-_GATE_FILMS = 1000
-_MOST_TROUBLES = 20
 _LONGEST_REASON = 200
 
 _log = get_logger("web")
-
-
-@dataclass(frozen=True, slots=True)
-class DestinationView:
-    """Where reports go, and how that goes."""
-
-    destination: Destination
-    counts: Mapping[DeliveryState, int]
-    last_stored: datetime | None
-
-    @property
-    def trouble(self) -> bool:
-        """Whether somebody should look."""
-        return self.counts[DeliveryState.DEAD] > 0
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorView:
-    """All that the operators' page shows."""
-
-    silent: tuple[str, ...]
-    queues: QueueCounts
-    destinations: tuple[DestinationView, ...]
-    peers: tuple[Peer, ...]
-    receivers: tuple[ReceiverRow, ...]
-    alarms: tuple[ReceiverChangeRecord, ...]
-    gates: GateCounts
-    set_aside: tuple[SetAsideImage, ...]
-    failing: tuple[FailingDelivery, ...]
 
 
 async def operator(request: Request) -> Response:
@@ -103,7 +60,7 @@ async def brake(request: Request) -> Response:
 def _brake(site: Site, wanted: str, reason: str) -> int:
     if wanted == "pause":
         return site.store.pause(reason)
-    return site.store.resume(lambda stands: place_standing(site.settings, stands))
+    return site.store.resume(lambda stands: place_standing(site.settings, stands), reason)
 
 
 def _page(request: Request) -> str:
@@ -123,27 +80,3 @@ def _html(request: Request, page: PageFacts) -> str:
     site = site_of(request)
     view = operator_view(site)
     return render(request, "_operator.html", page=page, view=view, algorithm=site.algorithm)
-
-
-def operator_view(site: Site) -> OperatorView:
-    """Read what the operators' page shows."""
-    queues = site.store.counts()
-    stored = site.store.last_stored()
-    return OperatorView(
-        silent=tuple(site.silent_roles()),
-        queues=queues,
-        destinations=tuple(
-            DestinationView(one, _counts(queues, one.name), stored.get(one.name))
-            for one in site.settings.destinations
-        ),
-        peers=site.settings.peers,
-        receivers=site.store.receiver_rows(),
-        alarms=site.store.receiver_alarms(_MOST_TROUBLES),
-        gates=site.store.gate_counts(_GATE_FILMS),
-        set_aside=site.store.set_aside_images(_MOST_TROUBLES),
-        failing=site.store.failing_deliveries(_MOST_TROUBLES),
-    )
-
-
-def _counts(queues: QueueCounts, destination: str) -> dict[DeliveryState, int]:
-    return {state: queues.deliveries.get((destination, state), 0) for state in DeliveryState}

@@ -67,13 +67,14 @@ def _facts(request: Request, page: PageFacts, row: Row) -> dict[str, object]:
     record = site.record(row.entry)
     said = site.store.study_feedback(row.entry.study_instance_uid)
     received = site.store.receiver_changes_of(row.entry.study_instance_uid)
+    results = site.store.results_of(row.entry.study_instance_uid)
     drawn = site.store.study_film_views(row.entry.study_instance_uid)
     standing = [one for one in said if one.stands and one.user_name == page.access.user]
     verdict = standing[-1].verdict.value if standing else ""
     return {
         "page": page,
         "row": replace(row, feedback=verdict),
-        "view": study_view(record, site.algorithm, said, drawn, received),
+        "view": study_view(record, site.algorithm, said, drawn, received, results),
         "priors": site.priors(row.entry),
         "verbs": verbs_for(page.access, record, verdict),
     }

@@ -16,6 +16,7 @@ from triage.ups.service import StepService
 from triage.values import Priority, ReadingClass, StepState, UserRole
 from triage.web.access import form_of, require
 from triage.web.site import site_of
+from triage.web.strings import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ CLASS_OF_WORD: Final[Mapping[str, ReadingClass]] = {
     Priority.MEDIUM.value: ReadingClass.ROUTINE,
     Priority.LOW.value: ReadingClass.LIKELY_NORMAL,
 }
-_CHANGED: Final = "This study has changed meanwhile, and nothing was set. Look at it again."
+_CHANGED: Final = say("refused.changed")
 
 _log = get_logger("web")
 
@@ -69,7 +70,7 @@ async def set_priority(request: Request) -> Response:
     form = form_of(request)
     word, version = form.get("priority", ""), form.get("version", "")
     if word not in (*CLASS_OF_WORD, "AUTOMATIC") or not _is_number(version):
-        raise HTTPException(400, "The form does not say which priority this study is to have.")
+        raise HTTPException(400, say("refused.no-priority"))
     await run_in_threadpool(_set_priority, request, word, who.name, int(version))
     _log.info(
         "priority set by hand",
@@ -85,13 +86,13 @@ def _set_priority(request: Request, word: str, by: str, version: int) -> None:
     site, uid = site_of(request), request.path_params["work_item_uid"]
     entry = site.store.worklist_entry(uid)
     if entry is None:
-        raise HTTPException(404, "This study is not on the list.")
+        raise HTTPException(404, say("error.not-listed"))
     if word == "AUTOMATIC":
         kept = site.store.release_priority(
             uid, lambda stands: place_standing(site.settings, stands), by, version
         )
     elif entry.order_priority.urgent and word != Priority.HIGH.value:
-        raise HTTPException(409, "The order is urgent: it is lowered where it was placed.")
+        raise HTTPException(409, say("refused.urgent"))
     else:
         urgent = entry.order_priority.urgent
         placed = ReadingClass.URGENT_ORDER if urgent else CLASS_OF_WORD[word]
@@ -110,15 +111,15 @@ def _require_success(answered: Answer) -> None:
     if answered.status == statuses.SUCCESS:
         return
     if answered.status == statuses.UNKNOWN_WORK_ITEM:
-        raise HTTPException(404, "This study is not on the list.")
+        raise HTTPException(404, say("error.not-listed"))
     raise HTTPException(409, _SENTENCES.get(answered.status, _CHANGED))
 
 
 _SENTENCES: Final[Mapping[int, str]] = {
-    statuses.ALREADY_IN_PROGRESS: "Somebody reads this study already.",
-    statuses.NO_LONGER_UPDATED: "This study has been read or cancelled already.",
-    statuses.NOT_IN_PROGRESS: "Nobody has claimed this study.",
-    statuses.WRONG_TRANSACTION_UID: "Somebody else has claimed this study.",
+    statuses.ALREADY_IN_PROGRESS: say("refused.being-read"),
+    statuses.NO_LONGER_UPDATED: say("refused.ended"),
+    statuses.NOT_IN_PROGRESS: say("refused.not-claimed"),
+    statuses.WRONG_TRANSACTION_UID: say("refused.not-yours"),
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from triage.settings import Settings
     from triage.store import Store
-    from triage.values import BundleIdentity, Mode, WorklistEntry
+    from triage.values import BundleIdentity, Mode, RankedEntry, WorklistEntry
     from triage.web.access.who import AccessFacts
     from triage.web.algorithm import Algorithm
     from triage.web.events import ChangeFeed
@@ -29,10 +29,11 @@ _MOST_PRIORS = 50
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What stands at the head of every page."""
+    """What stands at the head of every page; `exceptions` from the mode hold somewhere."""
 
     label: str
     mode: Mode
+    exceptions: bool
     paused: bool
     now: datetime
     cap: str
@@ -76,6 +77,7 @@ class Site:
         return PageFacts(
             label=self.settings.worklist.label,
             mode=self.settings.decision.mode,
+            exceptions=bool(self.settings.decision.sites or self.settings.decision.findings),
             paused=self.store.paused(),
             now=self.clock(),
             cap=cap_words(self.cap_seconds),
@@ -104,6 +106,13 @@ class Site:
         known = self.store.study(entry.study_instance_uid)
         return known or StudyRecord(entry, (), (), (), (), ())
 
+    def _placed(self, item: RankedEntry) -> RankedEntry:
+        """Return a study at its place on the open list, which a search does not count."""
+        if item.entry.ended_at is not None:
+            return item
+        uid = item.entry.work_item_uid
+        return self.store.ranked_entry(uid, self.clock(), self.cap_seconds) or item
+
     def priors(self, entry: WorklistEntry) -> tuple[Row, ...]:
         """Return the other studies under the same Patient ID, the latest first."""
         if not entry.patient_id:
@@ -117,6 +126,7 @@ class Site:
             if item.entry.patient_id == entry.patient_id
             and item.entry.work_item_uid != entry.work_item_uid
         ]
+        others = [self._placed(item) for item in others]
         others.sort(key=lambda item: (item.entry.study_date, item.entry.arrived_at), reverse=True)
         return tuple(row_view(item, show_patient=self.show_patient) for item in others)
 

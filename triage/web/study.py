@@ -1,4 +1,4 @@
-"""A study's page: pure, from its record to films, scores, deliveries and a history."""
+"""A study's page: pure, from its record to films, scores and what was sent."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from triage.values import Analysis, DeliveryState, GateResult, ImageState, OperatingPoint, Score
+from triage.web.history import history
 from triage.web.overlay import overlay_of
 from triage.web.strings import say
 from triage.web.view import thumbnail_version
-from triage.worklist.words import CLASS_TITLES, OUTCOME_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from triage.store import (
@@ -23,15 +23,14 @@ if TYPE_CHECKING:
         FeedbackRecord,
         FilmView,
         InstanceRecord,
-        PriorityChange,
         ReceiverChangeRecord,
-        StepStateChange,
+        ResultRecord,
         StudyRecord,
     )
     from triage.web.algorithm import Algorithm
+    from triage.web.history import Event
     from triage.web.overlay import Overlay
 
-_MEGABYTE = 1_000_000
 _NOTHING_DRAWN: Mapping[tuple[str, int], FilmView] = MappingProxyType({})
 
 
@@ -81,21 +80,25 @@ class ShownFilm:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to the study; `trouble` asks for somebody's attention."""
+class SentView:
+    """One report on its way to a destination, or one HL7 message to a receiver.
 
-    at: datetime
-    what: str
-    detail: str = ""
-    trouble: bool = False
+    Attributes:
+        where: Name of the destination or receiver.
+        state: How far it is, in words.
+        taken_at: When it was taken there, None while it was not.
+        attempts: How often it was tried.
+        next_at: When it is tried again, None when it is not.
+        problem: Why it is not there; empty for no reason.
+        trouble: Somebody should look.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class DeliveryView:
-    """One report on its way to one destination."""
-
-    delivery: DeliveryRecord
+    where: str
     state: str
+    taken_at: datetime | None
+    attempts: int
+    next_at: datetime | None
+    problem: str
     trouble: bool
 
 
@@ -105,7 +108,7 @@ class StudyView:
 
     films: tuple[ShownFilm, ...]
     others: tuple[ShownFilm, ...]
-    deliveries: tuple[DeliveryView, ...]
+    sent: tuple[SentView, ...]
     history: tuple[Event, ...]
     decision: DecisionRecord | None
 
@@ -116,6 +119,7 @@ def study_view(
     feedback: Sequence[FeedbackRecord] = (),
     drawn: Mapping[tuple[str, int], FilmView] = _NOTHING_DRAWN,
     received: Sequence[ReceiverChangeRecord] = (),
+    results: Sequence[ResultRecord] = (),
 ) -> StudyView:
     """Lay out a study's record; the history runs from the newest event to the oldest.
 
@@ -125,6 +129,7 @@ def study_view(
         feedback: What readers have said of its results.
         drawn: What can be drawn over its films, by SOP Instance UID and version.
         received: What became of its priorities at every receiver.
+        results: The HL7 messages about it.
     """
     films = [
         _film(number, found, algorithm, drawn.get((found.sop_instance_uid, found.version)))
@@ -134,8 +139,8 @@ def study_view(
     return StudyView(
         films=tuple(film for film in films if film.instance.state is not ImageState.HEADER_ONLY),
         others=tuple(film for film in films if film.instance.state is ImageState.HEADER_ONLY),
-        deliveries=tuple(_delivery(found) for found in record.deliveries),
-        history=_history(record, feedback, received),
+        sent=(*map(_report, record.deliveries), *map(_result, results)),
+        history=history(record, feedback, received, results),
         decision=record.decisions[-1] if record.decisions else None,
     )
 
@@ -197,102 +202,22 @@ def _verdict(raw: list[float], point: OperatingPoint | None) -> str:
     return "neither"
 
 
-def _delivery(delivery: DeliveryRecord) -> DeliveryView:
-    failing = bool(delivery.problem) and delivery.state is not DeliveryState.STORED
-    return DeliveryView(
-        delivery=delivery,
-        state=say(f"delivery.{delivery.state.value}"),
-        trouble=failing or delivery.state is DeliveryState.DEAD,
+def _report(delivery: DeliveryRecord) -> SentView:
+    return _sent(delivery, delivery.destination, delivery.stored_at)
+
+
+def _result(result: ResultRecord) -> SentView:
+    return _sent(result, result.receiver, result.acknowledged_at)
+
+
+def _sent(record: DeliveryRecord | ResultRecord, where: str, taken_at: datetime | None) -> SentView:
+    under_way = record.state in (DeliveryState.PENDING, DeliveryState.SENDING)
+    return SentView(
+        where=where,
+        state=say(f"delivery.{record.state.value}"),
+        taken_at=taken_at,
+        attempts=record.attempts,
+        next_at=record.next_attempt_at if under_way and record.attempts else None,
+        problem=record.problem,
+        trouble=bool(record.problem) and record.state is not DeliveryState.STORED,
     )
-
-
-def _history(
-    record: StudyRecord,
-    feedback: Sequence[FeedbackRecord],
-    received: Sequence[ReceiverChangeRecord],
-) -> tuple[Event, ...]:
-    """Return what happened, newest first; of one moment, what followed comes before its cause."""
-    events = [*_events(record), *map(_said, feedback), *map(_received, received)]
-    return tuple(sorted(events, key=lambda event: event.at)[::-1])
-
-
-def _events(record: StudyRecord) -> Iterator[Event]:
-    for number, instance in enumerate(record.instances, start=1):
-        yield from _image_events(number, instance)
-    for decided in record.decisions:
-        yield from _decision_events(decided)
-    for delivery in record.deliveries:
-        if delivery.stored_at is not None:
-            what = say("event.stored", destination=delivery.destination)
-            yield Event(delivery.stored_at, what)
-    yield from map(_moved, record.priority_changes)
-    # That a new item waits to be read goes without saying.
-    yield from (_stepped(one) for one in record.step_changes if one.state_before is not None)
-
-
-def _moved(change: PriorityChange) -> Event:
-    after = CLASS_TITLES[change.class_after]
-    if change.class_before is None:
-        return Event(change.changed_at, say("event.listed", title=after))
-    before = CLASS_TITLES[change.class_before]
-    what = say("event.moved", before=before, after=after)
-    cause, _, person = change.by.partition(":")
-    by = person or say(f"by.{cause}")
-    return Event(change.changed_at, what, say("event.by", by=by, reason=change.reason))
-
-
-def _stepped(change: StepStateChange) -> Event:
-    what = say(f"step.{change.state_after.name.lower()}", by=change.by)
-    return Event(change.changed_at, what, change.reason)
-
-
-def _received(change: ReceiverChangeRecord) -> Event:
-    at = change.confirmed_at or change.acknowledged_at or change.made_at
-    what = say(f"receiver-state.{change.state.value}")
-    answer = change.problem or change.acknowledgement or change.reason
-    return Event(
-        at,
-        say("event.receiver", what=what, receiver=change.receiver),
-        say(
-            "event.receiver.detail",
-            before=change.before or "–",  # noqa: RUF001 - a dash for nothing
-            after=change.after or "–",  # noqa: RUF001 - likewise
-            answer=answer,
-        ),
-        trouble=change.state.alarming,
-    )
-
-
-def _said(record: FeedbackRecord) -> Event:
-    what = say(f"event.{record.verdict.value}", reader=record.user_name)
-    return Event(record.given_at, what, say("event.of", number=record.decision_number))
-
-
-def _image_events(number: int, instance: InstanceRecord) -> Iterator[Event]:
-    header_only = instance.state is ImageState.HEADER_ONLY
-    what = say("study.object") if header_only else say("study.image", number=number)
-    detail = say(
-        "event.from",
-        modality=instance.facts.modality,
-        sender=instance.calling_ae_title,
-        size=f"{instance.size_bytes / _MEGABYTE:.1f} MB",
-    )
-    again = "" if instance.version == 1 else say("event.version", number=instance.version)
-    yield Event(instance.received_at, say("event.received", what=what) + again, detail.strip())
-    if instance.analysed_at is not None:
-        failed = instance.analysis.failed_gates if instance.analysis else ()
-        doubt = say("event.gates", count=len(failed)) if failed else ""
-        yield Event(instance.analysed_at, say("event.analysed", what=what), doubt)
-
-
-def _decision_events(decided: DecisionRecord) -> Iterator[Event]:
-    decision = decided.decision
-    told = [*decision.reasons, say("event.mode", mode=decided.mode.value)]
-    if decided.spared:
-        told.append(say("event.spared"))
-    outcome = OUTCOME_WORDS[decision.outcome].lower()
-    what = say("event.decision", number=decided.number, outcome=outcome)
-    yield Event(decided.decided_at, what, "; ".join(told))
-    if decided.report is not None:
-        uid = decided.report.sop_instance_uid
-        yield Event(decided.report.created_at, say("event.report"), uid)

@@ -18,16 +18,16 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from triage.values import ImageState, StudyState
+from triage.values import StudyState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Mapping
     from collections.abc import Sequence as Listed
     from datetime import datetime
 
     from pydicom.tag import BaseTag
 
-    from triage.store import InstanceRecord, ReportRecord, StudyRecord
+    from triage.store import ObjectReference, StepReferences
     from triage.values import RankedEntry, WorklistEntry
 
     # A text, or the items of a sequence.
@@ -60,29 +60,37 @@ def work_item(ranked: RankedEntry, label: str, wanted: Container[BaseTag] | None
     return item
 
 
-def work_item_object(ranked: RankedEntry, label: str) -> dict[str, Any]:
-    """Return what `work_item` builds as an object of the DICOM JSON model (PS3.18 F.2)."""
-    return _object({keyword: told(ranked, label) for keyword, told in _ATTRIBUTES.items()})
-
-
-def references(study: StudyRecord) -> Dataset:
-    """Return the images to read (Input Information) and the reports (Output Information).
+def work_item_object(
+    ranked: RankedEntry, label: str, references: StepReferences | None = None
+) -> dict[str, Any]:
+    """Return a work item as an object of the DICOM JSON model (PS3.18 F.2).
 
     Args:
-        study: The history of the study of a work item.
+        ranked: The line at its place.
+        label: Worklist Label (0074,1202).
+        references: Its images and reports, where they are wanted.
     """
-    images = [
-        record
-        for record in study.instances
-        if not record.superseded and record.state is not ImageState.HEADER_ONLY
-    ]
-    found = Dataset()
-    _put(found, "InputInformationSequence", _inputs(study.entry.study_instance_uid, images))
-    reports = [decision.report for decision in study.decisions if decision.report is not None]
-    if reports:
-        outputs = _outputs(study.entry.study_instance_uid, reports)
-        performed = _dataset(OutputInformationSequence=outputs)
-        _put(found, "UnifiedProcedureStepPerformedProcedureSequence", [performed])
+    values = {keyword: told(ranked, label) for keyword, told in _ATTRIBUTES.items()}
+    if references is not None:
+        values |= _referring(ranked.entry.study_instance_uid, references)
+    return _object(values)
+
+
+def referring(study_instance_uid: str, references: StepReferences) -> Dataset:
+    """Return the images to read (Input Information) and the reports (Output Information)."""
+    return _dataset(**_referring(study_instance_uid, references))
+
+
+def _referring(study_instance_uid: str, references: StepReferences) -> dict[str, Value]:
+    found: dict[str, Value] = {
+        "InputInformationSequence": [
+            _reference(study_instance_uid, one) for one in references.images
+        ]
+    }
+    if references.reports:
+        outputs = [_reference(study_instance_uid, one) for one in references.reports]
+        performed = {"OutputInformationSequence": outputs}
+        found["UnifiedProcedureStepPerformedProcedureSequence"] = [performed]
     return found
 
 
@@ -149,39 +157,19 @@ _ATTRIBUTES: Final[Mapping[str, Callable[[RankedEntry, str], Value]]] = {
 }
 
 
-def _inputs(study_instance_uid: str, records: Iterable[InstanceRecord]) -> list[Dataset]:
-    return [
-        _reference(
-            study_instance_uid,
-            record.facts.series_instance_uid,
-            record.sop_class_uid,
-            record.sop_instance_uid,
-        )
-        for record in records
-    ]
-
-
-def _outputs(study_instance_uid: str, reports: Iterable[ReportRecord]) -> list[Dataset]:
-    return [
-        _reference(
-            study_instance_uid,
-            report.series_instance_uid,
-            report.sop_class_uid,
-            report.sop_instance_uid,
-        )
-        for report in reports
-    ]
-
-
-def _reference(study: str, series: str, sop_class: str, sop_instance: str) -> Dataset:
-    """Build one item of Referenced Instances and Access (PS3.3 Table 10-3b)."""
-    referenced = _dataset(ReferencedSOPClassUID=sop_class, ReferencedSOPInstanceUID=sop_instance)
-    return _dataset(
-        TypeOfInstances="DICOM",
-        StudyInstanceUID=study,
-        SeriesInstanceUID=series,
-        ReferencedSOPSequence=[referenced],
-    )
+def _reference(study_instance_uid: str, one: ObjectReference) -> Mapping[str, Value]:
+    """Return one item of Referenced Instances and Access (PS3.3 Table 10-3b)."""
+    return {
+        "TypeOfInstances": "DICOM",
+        "StudyInstanceUID": study_instance_uid,
+        "SeriesInstanceUID": one.series_instance_uid,
+        "ReferencedSOPSequence": [
+            {
+                "ReferencedSOPClassUID": one.sop_class_uid,
+                "ReferencedSOPInstanceUID": one.sop_instance_uid,
+            }
+        ],
+    }
 
 
 def date_time(moment: datetime) -> str:
@@ -189,24 +177,23 @@ def date_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S.%f+0000")
 
 
-def _dataset(**values: Value | list[Dataset]) -> Dataset:
+def _dataset(**values: Value) -> Dataset:
     item = Dataset()
     for keyword, value in values.items():
         _put(item, keyword, value)
     return item
 
 
-def _put(item: Dataset, keyword: str, value: Value | list[Dataset]) -> None:
+def _put(item: Dataset, keyword: str, value: Value) -> None:
     """Add an element without judging its value: patient data are returned as they came."""
     tag, vr, _ = _attribute(keyword)
     item.add(_element(tag, vr, value))
 
 
-def _element(tag: BaseTag, vr: str, value: Value | list[Dataset]) -> DataElement:
+def _element(tag: BaseTag, vr: str, value: Value) -> DataElement:
     if isinstance(value, str):
         return DataElement(tag, vr, value, validation_mode=IGNORE)
-    items = [one if isinstance(one, Dataset) else _dataset(**one) for one in value]
-    return DataElement(tag, vr, Sequence(items), validation_mode=IGNORE)
+    return DataElement(tag, vr, Sequence([_dataset(**one) for one in value]))
 
 
 def _object(values: Mapping[str, Value]) -> dict[str, Any]:

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 
 import httpx
 import pytest
 
+from tests.web.site import PASSWORD, trusted
 from triage.log.allowed import drop_what_is_not_allowed
 from triage.values import UserRole
-from triage.web.access import gate
-from triage.web.access.checks import PasswordChecks
-from triage.web.access.passwords import Cost, hash_password
 from triage.web.access.tokens import new_token, token_hash
-
-CHEAP = Cost(exponent=2, blocks=1, passes=1)
-PASSWORD = "correct horse battery"  # noqa: S105  it opens nothing
-
-
-@pytest.fixture(autouse=True)
-def _cheap_checks(monkeypatch):
-    monkeypatch.setattr(gate, "PasswordChecks", partial(PasswordChecks, cost=CHEAP))
-
-
-@pytest.fixture
-def add_user(morning):
-    """Return a function that adds a user and returns the name."""
-
-    def add(name="anna", *roles, password=PASSWORD):
-        hashed = hash_password(password, CHEAP)
-        assert morning.store.add_user(name, roles or (UserRole.READER,), hashed)
-        return name
-
-    return add
 
 
 @pytest.fixture
@@ -71,8 +48,11 @@ def visit():
     visitors = []
 
     def open_visitor(running, address="127.0.0.1", **options):
-        transport = httpx.HTTPTransport(local_address=address)
-        visitors.append(Visitor(base_url=running.url, transport=transport, timeout=20, **options))
+        trust = {"verify": trusted()}
+        transport = httpx.HTTPTransport(local_address=address, **trust)
+        visitors.append(
+            Visitor(base_url=running.url, transport=transport, timeout=20, **trust, **options)
+        )
         return visitors[-1]
 
     yield open_visitor

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.web.conftest import ALGORITHM, RunningWeb
 from tests.web.dicomweb.items import UpsClient
+from tests.web.site import ALGORITHM, RunningWeb
 from triage.settings import Peer
 from triage.values import UserRole
 from triage.web.access.tokens import new_token, token_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-# What differs between a study and its copies; "n" counts them.
-_DIFFERENT = {
-    "studies": {"study_instance_uid": "study_instance_uid || '.' || n"},
-    "work_items": {
-        "work_item_uid": "work_item_uid || '.' || n",
-        "study_instance_uid": "study_instance_uid || '.' || n",
-        "named_study_uid": "named_study_uid || '.' || n",
-    },
-    "instances": {
-        "instance_id": "1000000 + n",
-        "sop_instance_uid": "sop_instance_uid || '.' || n",
-        "study_instance_uid": "study_instance_uid || '.' || n",
-        "path": "path || '.' || n",
-    },
-}
 
 
 @pytest.fixture
@@ -69,19 +51,4 @@ def ups_of_peer(morning, token):
 @pytest.fixture
 def many_studies(morning) -> Callable[[int], None]:
     """Return a function that fills the list with so many studies, in one transaction."""
-
-    def fill(number: int) -> None:
-        morning.receive()
-        with closing(sqlite3.connect(morning.folder / "triage.db")) as database, database:
-            for table, different in _DIFFERENT.items():
-                columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
-                values = [different.get(column, column) for column in columns]
-                database.execute(
-                    f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names of ours
-                    "WITH RECURSIVE numbers(n) AS "
-                    "(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?) "
-                    f"SELECT {', '.join(values)} FROM {table}, numbers",
-                    (number - 1,),
-                )
-
-    return fill
+    return morning.copy_study

@@ -15,6 +15,7 @@ from triage.web.access.gate import CHALLENGE, Known
 from triage.web.access.origin import caller_of, is_own_origin, is_right_host
 from triage.web.access.tokens import same
 from triage.web.access.who import SAFE_METHODS
+from triage.web.strings import say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -88,15 +89,13 @@ class AccessControl:
         caller = caller_of(peer, request.scope["scheme"], request.headers, web)
         # Browsers always name the host; a load balancer's probe by HTTP/1.0 need not.
         if "host" in request.headers and not is_right_host(request.headers["host"], web):
-            raise HTTPException(
-                421, "This name is not one of this site's: an administrator adds it to host_names."
-            )
+            raise HTTPException(421, say("error.host"))
         changes = request.scope.get("method", "GET") not in SAFE_METHODS
         if (changes or request.scope["type"] == "websocket") and not is_own_origin(
             request.headers, web
         ):
             _log.warning("another site's page", action="origin_refused", address=caller.address)
-            raise HTTPException(403, "This was asked by the page of another site.")
+            raise HTTPException(403, say("error.origin"))
         known = await self._known(request, caller)
         state = request.scope.setdefault("state", {})
         state |= {"who": known.who, "csrf_token": known.csrf_token, "caller": caller, "form": {}}
@@ -120,9 +119,9 @@ class AccessControl:
             return await self._gate.identify(request, caller)
         known = await self._gate.identify(request, caller)
         if known.who is None:
-            raise HTTPException(401, "Log in first.", CHALLENGE)
+            raise HTTPException(401, say("error.nobody"), CHALLENGE)
         if not known.who.roles:
-            raise HTTPException(403, "This user has no role here; an administrator gives one.")
+            raise HTTPException(403, say("error.no-role"))
         return known
 
     def _check_form(
@@ -134,9 +133,7 @@ class AccessControl:
         given = request.headers.get("x-csrf-token") or form.get("csrf_token", "")
         if not known.csrf_token or not same(given, known.csrf_token):
             _log.warning("form refused", action="form_refused", address=caller.address)
-            raise HTTPException(
-                403, "This page was out of date, and nothing was changed. Load it again."
-            )
+            raise HTTPException(403, say("error.stale-form"))
 
 
 def _is_page(request: Request) -> bool:
@@ -165,7 +162,7 @@ async def _body(receive: Receive) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > _MOST_FORM_BYTES:
-            raise HTTPException(413, "This form is too long.")
+            raise HTTPException(413, say("error.long-form"))
     return body
 
 
@@ -183,4 +180,4 @@ def _fields(body: bytes) -> dict[str, str]:
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=100))
     except ValueError:
-        raise HTTPException(400, "This form cannot be read.") from None
+        raise HTTPException(400, say("error.form")) from None

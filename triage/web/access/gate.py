@@ -19,6 +19,7 @@ from triage.web.access.origin import is_loopback
 from triage.web.access.tokens import csrf_of, token_hash
 from triage.web.access.tries import place_of
 from triage.web.access.who import NOBODY_YET, SAFE_METHODS, USER_NAME, Means, Who
+from triage.web.strings import say
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -106,13 +107,13 @@ class Gate:
                 address=caller.address,
                 reason="the proxy's header names no user as names are written here",
             )
-            raise HTTPException(403, "The name that the proxy gives cannot be used here.")
+            raise HTTPException(403, say("error.proxy-name"))
         return name or None
 
     def _of_proxy(self, request: HTTPConnection, name: str) -> Known:
         user = self.store.user(name)
         if user is not None and user.disabled:
-            raise HTTPException(403, "This user is disabled here.")
+            raise HTTPException(403, say("error.disabled"))
         who = Who(name, self._proxy_roles(request, user), Means.PROXY)
         return Known(who, csrf_of(self.store.web_secret() + name.encode()))
 
@@ -141,16 +142,16 @@ class Gate:
     async def _of_authorization(self, request: HTTPConnection, caller: Caller) -> Who:
         scheme, _, value = request.headers["authorization"].partition(" ")
         if len(request.headers.getlist("authorization")) > 1:
-            raise HTTPException(400, "The header Authorization stands there twice.")
+            raise HTTPException(400, say("error.twice"))
         if scheme.lower() == "bearer":
             user = await run_in_threadpool(self.store.user_of_token, token_hash(value.strip()))
             if user is not None:
                 return Who(user.name, user.roles, Means.TOKEN)
             self._refused(caller, "no such token")
-            raise HTTPException(401, "This token is not known, or no longer.", CHALLENGE)
+            raise HTTPException(401, say("error.token"), CHALLENGE)
         if scheme.lower() == "basic":
             return await self._of_password(value, caller)
-        raise HTTPException(401, "Log in with Basic or with a Bearer token.", CHALLENGE)
+        raise HTTPException(401, say("error.scheme"), CHALLENGE)
 
     async def _of_password(self, value: str, caller: Caller) -> Who:
         name, password = _pair(value)
@@ -160,7 +161,7 @@ class Gate:
         self._refused(caller, checked.reason, name if checked.known else "")
         if checked.wait_seconds:
             raise too_many_tries(checked.wait_seconds)
-        raise HTTPException(401, "Name or password is not right.", CHALLENGE)
+        raise HTTPException(401, say("error.login"), CHALLENGE)
 
     def _refused(self, caller: Caller, reason: str, user: str = "") -> None:
         log_refused(caller.address, reason, user)
@@ -206,7 +207,7 @@ def session_cookie(*, secure: bool) -> str:
 def too_many_tries(wait_seconds: float) -> HTTPException:
     """Return the answer to who must wait before the next try."""
     seconds = max(1, round(wait_seconds + 0.5))
-    sentence = f"Too many tries went wrong. Wait {seconds} seconds, then try again."
+    sentence = say("error.tries", count=seconds)
     return HTTPException(429, sentence, {"Retry-After": str(seconds)})
 
 
@@ -226,6 +227,6 @@ def _pair(value: str) -> tuple[str, str]:
     try:
         text = base64.b64decode(value.strip(), validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise HTTPException(400, "The header Authorization cannot be read.") from None
+        raise HTTPException(400, say("error.header")) from None
     name, _, password = text.partition(":")
     return name.strip().lower(), password

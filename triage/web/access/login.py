@@ -13,6 +13,7 @@ from triage.web.access.gate import log_refused, session_cookie, too_many_tries
 from triage.web.access.tokens import csrf_of, device_mark, device_of, new_token, token_hash
 from triage.web.access.tries import place_of
 from triage.web.access.who import Means, csrf_token, who_asks
+from triage.web.strings import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,13 +51,13 @@ async def log_in(request: Request) -> Response:
         if checked.wait_seconds:
             refusal = too_many_tries(checked.wait_seconds)
             return await _page(request, 429, wanted, refusal.detail, refusal.headers)
-        return await _page(request, 401, wanted, "Name or password is not right.")
+        return await _page(request, 401, wanted, say("error.login"))
     token = new_token()
     opened = await run_in_threadpool(
         gate.store.open_session, token_hash(token), name, idle=gate.idle, longest=gate.longest
     )
     if not opened:
-        return await _page(request, 401, wanted, "Name or password is not right.")
+        return await _page(request, 401, wanted, say("error.login"))
     _log.info("logged in", action="login", user=name, address=caller.address)
     response = RedirectResponse(_safe_next(wanted), 303)
     _set_cookie(response, session_cookie(secure=caller.secure), token, caller)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.exceptions import HTTPException
 
 from triage.values import UserRole
+from triage.web.strings import say
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -96,11 +97,9 @@ def require(request: HTTPConnection, role: UserRole) -> Who:
     """
     who = who_asks(request)
     if who is None or role not in who.roles:
-        raise HTTPException(403, f"This needs a log-in with the role {role.value}.")
+        raise HTTPException(403, say("error.role", role=role.value))
     if who.read_only and request.scope.get("method", "GET") not in SAFE_METHODS:
-        raise HTTPException(
-            403, "Nobody can log in yet: an administrator adds users with triage user add."
-        )
+        raise HTTPException(403, say("error.no-users"))
     return who
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from triage.errors import PermanentError
 from triage.values import ReadingClass
+from triage.web.strings import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,19 +79,19 @@ def _classes(value: object) -> frozenset[ReadingClass]:
     if not isinstance(value, list) or not all(
         isinstance(number, int) and number in known for number in value
     ):
-        raise PermanentError("the list was asked for a class that there is not; reload the page")
+        raise PermanentError(say("error.class"))
     return frozenset(map(ReadingClass, value))
 
 
 def _number(value: object, largest: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= largest:
-        raise PermanentError("the list was asked for a number that is none; reload the page")
+        raise PermanentError(say("error.number"))
     return float(value)
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        raise PermanentError(f"a filter holds at most {_LONGEST_TEXT} characters; shorten it")
+        raise PermanentError(say("error.long-text", count=_LONGEST_TEXT))
     return " ".join(value.split())
 
 
@@ -98,4 +99,4 @@ def _sort(value: object) -> Sort:
     try:
         return Sort(value)
     except ValueError as error:
-        raise PermanentError("the list cannot be sorted by that; reload the page") from error
+        raise PermanentError(say("error.sort")) from error

@@ -106,7 +106,7 @@ def _query(asked: Mapping[str, Any]) -> ListQuery:
     try:
         return read_query(asked)
     except PermanentError as error:
-        raise HTTPException(400, f"{error}.") from error
+        raise HTTPException(400, str(error)) from error
 
 
 def _lines(site: Site, reading: Reading, query: ListQuery, page: PageFacts) -> tuple[Line, ...]:

@@ -1,7 +1,7 @@
 // A study's page and the operator's: a fragment that is swapped when something has changed.
 import { catchForms, send } from "./acting.js";
 import { startKeys } from "./keys.js";
-import { keepLayers, toggleLayer } from "./layers.js";
+import { keepLayers, showLayers, toggleLayer } from "./layers.js";
 import { answered, keepFresh, refresh } from "./stream.js";
 import { keepTicking, tick } from "./waiting.js";
 
@@ -21,10 +21,13 @@ function swap(html) {
   const held = document.activeElement?.dataset?.key;
   const scrolled = main().scrollTop;
   const pictures = keptPictures(fresh);
+  const opened = [...live.querySelectorAll("details[open]")].map((one) => one.dataset.key);
   live.replaceChildren(...document.importNode(fresh.body, true).childNodes);
   for (const [source, picture] of pictures) {
     live.querySelector(`img[data-kept="${CSS.escape(source)}"]`).replaceWith(picture);
   }
+  for (const key of opened) live.querySelector(`details[data-key="${CSS.escape(key)}"]`)?.setAttribute("open", "");
+  showLayers();
   main().scrollTop = scrolled;
   const again = held && live.querySelector(`[data-key="${CSS.escape(held)}"]`);
   (again || main()).focus({ preventScroll: true });

@@ -1,7 +1,7 @@
 // The larger view: film, heat map, landmarks, findings, other studies of the line in hand, or of
 // the line under the pointer.
 import { catchForms, send, tell } from "./acting.js";
-import { keepLayers } from "./layers.js";
+import { keepLayers, showLayers } from "./layers.js";
 import { inHand, studies, uidOf } from "./rows.js";
 import { say } from "./say.js";
 import { refresh } from "./stream.js";
@@ -89,6 +89,7 @@ async function fill(uid, signal) {
     const html = await answer.text();
     if (signal.aborted) return;
     viewer.innerHTML = html;
+    showLayers();
     shown = uid;
   } catch {
     if (!signal.aborted) wanted = shown; // asked for again with the next line or the next change

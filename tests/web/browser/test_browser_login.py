@@ -3,53 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import pytest
 
-from tests.web.access.conftest import PASSWORD
+from tests.web.pages import contrast
+from tests.web.site import PASSWORD
 from triage.values import Outcome, Verdict
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
-
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium without a window."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Return a function that opens an address; what the page complains about fails the test."""
-    contexts = []
-    complaints: list[str] = []
-
-    def open_address(url: str, **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
-        )
-        page.goto(url)
-        return page
-
-    yield open_address
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 def log_in(page, name="anna", password=PASSWORD):
@@ -161,16 +123,3 @@ def test_the_log_in_is_readable_and_stays_within_the_page(serve, open_page, add_
     assert len(colours) == 3
     assert not [pair for pair in colours if contrast(*pair) < 4.5]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast ratio of two CSS rgb() colours (WCAG 2.2)."""
-    darker, lighter = sorted((luminance(one), luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of a CSS rgb() colour (WCAG 2.2)."""
-    channels = [int(number) / 255 for number in re.findall(r"\d+", colour)[:3]]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from triage.settings import Destination
-from triage.values import ImageState, Outcome, ReadingClass, UserRole
+from triage.settings import DecisionSettings, Destination, FindingMode, Hl7Receiver, SiteMode
+from triage.values import ImageState, Mode, Outcome, ReadingClass, UserRole
 from triage.vision.manifest import Certificate, FindingCertificate
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -99,3 +99,50 @@ def test_who_only_reads_has_neither_the_page_nor_the_brake(morning, serve, open_
     answer = page.goto(f"{running.url}/operator")
     assert answer.status == 403
     expect(page.locator("main")).to_contain_text("operator")
+
+
+def test_every_use_of_the_brake_stands_on_the_page_with_its_reason(morning, serve, open_page):
+    study = morning.study_with(Outcome.ABNORMAL)
+    page = open_page(f"{serve().url}/operator", **OPERATOR)
+    for button, reason in (("Pause", "two misses"), ("Resume", "they were none")):
+        page.get_by_role("button", name=f"{button} ").click()
+        page.get_by_role("dialog").get_by_label("Reason").fill(reason)
+        page.keyboard.press("Enter")
+        expect(page.locator(".effect")).to_contain_text(f"{reason} (otto)")
+    ledger = [change.reason for change in morning.store.study(study).priority_changes]
+    assert ledger[-2:] == ["two misses (otto)", "they were none (otto)"]
+    assert [(one.paused, one.moved) for one in morning.store.brake_changes(9)] == [
+        (False, 1),
+        (True, 1),
+    ]
+
+
+def test_what_has_a_mode_of_its_own_is_named(morning, serve, open_page):
+    modes = DecisionSettings(
+        mode=Mode.PROMOTE,
+        sites=(SiteMode("GENERAL", Mode.SHADOW),),
+        findings=(FindingMode("spondylosis", Mode.SHADOW),),
+    )
+    page = open_page(f"{serve(decision=modes).url}/operator", **OPERATOR)
+    effect = page.get_by_role("region", name="Effect on the reading list")
+    expect(effect).to_contain_text("Studies from GENERAL: shadow")
+    expect(effect).to_contain_text("Cervical spondylosis: shadow")
+    expect(page.locator(".mode")).to_contain_text("with exceptions")
+
+
+def test_hl7_receivers_are_told_of_like_other_queues(morning, serve, open_page):
+    ris = Hl7Receiver(name="ris", address="10.9.8.7", port=2576)
+    page = open_page(f"{serve(hl7_receivers=(ris,)).url}/operator", **OPERATOR)
+    expect(page.get_by_role("row", name=re.compile("ris"))).to_contain_text("10.9.8.7:2576")
+
+
+def test_what_was_opened_stays_open_when_news_comes(morning, serve, open_page):
+    morning.study_with(Outcome.ABNORMAL)
+    page = open_page(f"{serve().url}/operator", **OPERATOR)
+    page.get_by_text("gates that stopped none").click()
+    passed = page.get_by_role("row", name=re.compile("pixels.blur"))
+    expect(passed).to_be_visible()
+    with page.expect_response("**/operator/fragment"):
+        morning.receive()
+    expect(page.locator(".counts").first).to_contain_text("Waiting for analysis1")
+    expect(passed).to_be_visible()

@@ -1,0 +1,268 @@
+"""What browsers and other systems ask of a list that real roles serve, one request at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+
+from tests.peers import LOOPBACK, free_port
+from tests.ups.site import PULL, Site
+from tests.ups.steps import data
+from triage.settings import default_settings, render_toml
+from triage.uids import work_item_uid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pynetdicom.association import Association
+
+    # A name, what to do before each try, and the try.
+    Request = tuple[str, Callable[[], object], Callable[[], object]]
+
+NANOSECONDS = 1e9
+PAGE = 50
+UPS_ACCEPTED = {"Accept": "application/dicom+json"}
+ENDS = (0x0000, 0xFE00, 0xFF00, 0xFF01)  # also what was on its way when it was cancelled
+
+
+@dataclass
+class Process:
+    """A running role."""
+
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of all threads that live, to the nanosecond."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(one.read_text().split()[0]) for one in threads) / NANOSECONDS
+
+
+class Served:
+    """A site whose roles serve a list that is there already.
+
+    Args:
+        folder: Has the site's state, and gets its configuration.
+        waiting_cap_minutes: The cap.
+    """
+
+    def __init__(self, folder: Path, *, waiting_cap_minutes: float) -> None:
+        found = default_settings(folder / "state")
+        listening = {"address": LOOPBACK, "port": free_port(), "minimum_free_megabytes": 1}
+        self.settings = dataclasses.replace(
+            found,
+            listener=dataclasses.replace(found.listener, **listening),
+            web=dataclasses.replace(found.web, address=LOOPBACK, port=free_port()),
+            worklist=dataclasses.replace(found.worklist, waiting_cap_minutes=waiting_cap_minutes),
+        )
+        (folder / "triage.toml").write_text(render_toml(self.settings))
+        self.site = Site(folder, self.settings)
+
+    @contextlib.contextmanager
+    def running(self, role: str) -> Iterator[Process]:
+        """Run a role for as long as the block lasts."""
+        (self.site.folder / f"{role}.log").unlink(missing_ok=True)  # it tells when a role is ready
+        self.site.start(role)
+        try:
+            yield Process(self.site.roles[role].pid)
+        finally:
+            self.site.stop()
+
+    def client(self) -> httpx.Client:
+        """Return a client of the web role."""
+        return httpx.Client(base_url=f"http://{LOOPBACK}:{self.settings.web.port}", timeout=60)
+
+
+def nothing() -> None:
+    """Prepare nothing."""
+
+
+def page_requests(served: Served, size: int, change: Callable[[], object]) -> Iterator[Request]:
+    """Yield what the page asks for."""
+    with served.client() as client, changes(served) as changed:
+
+        def after_a_change() -> None:
+            changed.clear()
+            change()
+            assert changed.wait(60), "no page was told of a change"
+
+        lists = Lists(client)
+        uid = work_item_uid(f"1.2.{size // 2}")
+        yield "first view", after_a_change, lambda: taken(client.get("/"))
+        yield "what a change alters", lambda: (lists.ask(), after_a_change()), lists.ask
+        yield "nothing has changed", lists.ask, lists.ask
+        for name, filters in {
+            "whole list anew": {},
+            "one class": {"classes": [3]},
+            "a rare name": {"text": "yamada77"},
+            "a frequent name": {"text": "yamada"},
+            "a given name": {"text": "jo"},
+            "a patient ID": {"text": f"P{size // 4:07d}"},
+            "one place": {"location": "ER"},
+            "waited an hour": {"waiting_minutes": 60},
+            "a place and a class": {"location": "ER", "classes": [2]},
+            "by arrival": {"sort": "arrival"},
+        }.items():
+            yield f"list, {name}", nothing, lambda filters=filters: lists.anew(**filters)
+        yield "a study", nothing, lambda: taken(client.get(f"/studies/{uid}"))
+        yield "a study beside the list", nothing, lambda: taken(client.get(f"/studies/{uid}/view"))
+        yield "JSON of the list", nothing, lambda: taken(client.get("/api/worklist"))
+        yield "operator's page", nothing, lambda: taken(client.get("/operator"))
+        yield "metrics", nothing, lambda: taken(client.get("/metrics"))
+
+
+class Lists:
+    """A page that asks for the list: for what has changed, or anew as after a choice of filters."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._etag: str | None = None
+        self._limits = itertools.count(200)  # another limit each time: nobody has asked the same
+
+    def ask(self) -> None:
+        """Ask for what has changed."""
+        self._etag = self._asked({"base": self._etag})["etag"]
+
+    def anew(self, **filters: Any) -> None:
+        """Ask for a list that nobody knows yet."""
+        limit = 200 + next(self._limits) % 50
+        assert self._asked({"limit": limit, **filters})["order"] is not None
+
+    def _asked(self, question: dict[str, Any]) -> dict[str, Any]:
+        header = {"x-list-query": quote(json.dumps(question))}
+        return json.loads(taken(self._client.get("/list", headers=header)))
+
+
+@contextlib.contextmanager
+def changes(served: Served) -> Iterator[threading.Event]:
+    """Give an event that is set whenever pages are told of a change."""
+    told = threading.Event()
+    with served.client() as client, client.stream("GET", "/events") as stream:
+
+        def listen() -> None:
+            with contextlib.suppress(httpx.HTTPError):
+                for line in stream.iter_lines():
+                    if line == "event: changed":
+                        told.set()
+
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        yield told
+
+
+def rs_requests(served: Served, size: int, change: Callable[[], object]) -> Iterator[Request]:
+    """Yield searches over UPS-RS, each after a change of the list."""
+    several = {"limit": PAGE}
+    with served.client() as client:
+        for name, keys in {
+            "no key, 50 items": several,
+            "no key, 200 items": {},
+            "patient ID": {"PatientID": f"P{size // 4:07d}"},
+            "accession number": {"ReferencedRequestSequence.AccessionNumber": f"A{size // 3:08d}"},
+            "study": {"StudyInstanceUID": f"1.2.{size // 2}"},
+            "a rare name": {"PatientName": "yamada77*", **several},
+            "a frequent name": {"PatientName": "Yamada*", **several},
+            "given name": {"PatientName": "*^Jo", **several},
+            "priority and state": {
+                "ScheduledProcedureStepPriority": "HIGH",
+                "ProcedureStepState": "SCHEDULED",
+                **several,
+            },
+            "in progress": {"ProcedureStepState": "IN PROGRESS", **several},
+            "label": {"WorklistLabel": "C-SPINE READING", **several},
+            "page in the middle": {**several, "offset": size // 2},
+            "with images, 50 items": {"includefield": "all", **several},
+        }.items():
+            yield (
+                name,
+                change,
+                lambda keys=keys: taken(
+                    client.get("/dicomweb/workitems", params=keys, headers=UPS_ACCEPTED)
+                ),
+            )
+        uid = work_item_uid(f"1.2.{size // 2}")
+        yield (
+            "one item",
+            change,
+            lambda: taken(client.get(f"/dicomweb/workitems/{uid}", headers=UPS_ACCEPTED)),
+        )
+
+
+def find_requests(served: Served, size: int, change: Callable[[], object]) -> Iterator[Request]:
+    """Yield queries over C-FIND, each after a change of the list."""
+    returned = dict.fromkeys(
+        (
+            "PatientID",
+            "PatientName",
+            "ScheduledProcedureStepPriority",
+            "ProcedureStepState",
+            "ScheduledProcedureStepStartDateTime",
+            "StudyInstanceUID",
+            "CommentsOnTheScheduledProcedureStep",
+            "WorklistLabel",
+        ),
+        "",
+    )
+    with served.site.associated(PULL) as association:
+        for name, keys, most in (
+            ("patient ID", {"PatientID": f"P{size // 4:07d}"}, None),
+            ("study", {"StudyInstanceUID": f"1.2.{size // 2}"}, None),
+            (
+                "accession number",
+                {"ReferencedRequestSequence": [data(AccessionNumber=f"A{size // 3:08d}")]},
+                None,
+            ),
+            ("a rare name", {"PatientName": "YAMADA77^*"}, None),
+            ("given name", {"PatientName": "*^Jo"}, PAGE),
+            ("in progress", {"ProcedureStepState": "IN PROGRESS"}, None),
+            (
+                "priority and state",
+                {"ScheduledProcedureStepPriority": "HIGH", "ProcedureStepState": "SCHEDULED"},
+                PAGE,
+            ),
+            ("no matching key", {}, PAGE),
+        ):
+            finder = Finder(association, data(**{**returned, **keys}))
+            for told, number in (("first item", 1), (f"{most} items" if most else "all", most)):
+                yield (
+                    f"{name}, {told}",
+                    lambda finder=finder: (finder.finish(), change()),
+                    lambda finder=finder, number=number: finder.ask(number),
+                )
+            finder.finish()
+
+
+class Finder:
+    """Somebody who queries over an association again and again."""
+
+    def __init__(self, association: Association, query: Any) -> None:
+        self._association = association
+        self._query = query
+        self._answers: Iterator[Any] = iter(())
+
+    def ask(self, most: int | None) -> None:
+        """Query, and take so many items; the rest is cancelled."""
+        self._answers = self._association.send_c_find(self._query, PULL, msg_id=7)
+        items = (item for _, item in self._answers if item is not None)
+        assert len(list(itertools.islice(items, most))) > 0
+        if most is not None:
+            self._association.send_c_cancel(7, None, PULL)
+
+    def finish(self) -> None:
+        """Wait for the end of the last query."""
+        for status, _ in self._answers:
+            assert status.Status in ENDS
+
+
+def taken(response: httpx.Response) -> bytes:
+    """Return the content of an answer that is none of a failure."""
+    response.raise_for_status()
+    return response.content
