@@ -85,23 +85,22 @@ def test_a_lane_with_nothing_to_do_wakes_when_something_is_committed(store, monk
     until(ended_by_a_commit, "the lane looks again")
 
 
-def test_a_lane_in_trouble_rests_whatever_is_committed_until_it_is_stopped(store, run):
-    asked = threading.Event()
+def test_a_lane_in_trouble_rests_whatever_is_committed(store, monkeypatch):
+    waited = []
 
-    class Resting(ScriptedLane):
-        def work(self):
-            asked.set()
-            return super().work()
+    class Committing:
+        """Tells of a commit whenever it is asked to wait for one."""
 
-    lane = Resting(store, [Found.TROUBLE], replace(QUICK, first_retry_seconds=WEEK))
-    thread = run(lane)
-    assert asked.wait(20)
-    asked.clear()
-    store.know_receivers(["ris"])
-    lane.ended.set()
-    thread.join(20)
-    assert not thread.is_alive()
-    assert not asked.is_set()
+        def wait(self, seconds, _stop):
+            waited.append(seconds)
+            return True
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(store, "watcher", Committing)
+    ScriptedLane(store, [Found.TROUBLE], replace(QUICK, first_retry_seconds=0.0)).run()
+    assert waited == [loop.IDLE_SECONDS], "only once nothing was due"
 
 
 def test_a_lane_hangs_only_while_its_work_lasts_longer_than_all_honest_waits(store):
