@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from tests.delivery.helpers import QUICK
@@ -36,6 +37,12 @@ class ScriptedLane(PeerLane):
         if isinstance(found, BaseException):
             raise found
         return found
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own():
+    """A command that was tried in this process may have made the log quiet."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -327,7 +327,7 @@ NOT_NOW = Acknowledgement(AcknowledgementCode.AE, "not now")
         (
             omi,
             REFUSED,
-            "ERR||MSH^1^9|200^Unsupported message type^HL70357|E|||no \\S\\ of this kind",
+            "ERR||MSH^1^9|200^Unsupported message type^HL70357|E|||no \\S\\ such kind",
         ),
         (omi, NOT_NOW, "ERR|||207^Application internal error^HL70357|E|||not now"),
         (orm, REFUSED, "ERR|MSH^1^9^200&Unsupported message type&HL70357"),

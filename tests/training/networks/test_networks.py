@@ -210,6 +210,7 @@ def test_imagenet_weights_come_from_the_cache_of_torchvision(
 
 def test_without_cache_and_network_the_ways_on_are_named(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("urllib.request._opener", None)  # it would keep the proxy for others
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.web.dicomweb.items import value
-from tests.web.test_web_pages import busy_morning
+from tests.web.site import busy_morning
 
 NUMBER = 1_000
 
