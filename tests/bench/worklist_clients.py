@@ -125,7 +125,7 @@ class Lists:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
         self._etag: str | None = None
-        self._limits = itertools.count(200)  # another limit each time: nobody has asked the same
+        self._limits = itertools.count(100)  # another limit each time: nobody has asked the same
 
     def ask(self) -> None:
         """Ask for what has changed."""
@@ -133,7 +133,7 @@ class Lists:
 
     def anew(self, **filters: Any) -> None:
         """Ask for a list that nobody knows yet."""
-        limit = 200 + next(self._limits) % 50
+        limit = 100 + next(self._limits) % 50
         assert self._asked({"limit": limit, **filters})["order"] is not None
 
     def _asked(self, question: dict[str, Any]) -> dict[str, Any]:

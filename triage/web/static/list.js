@@ -9,7 +9,7 @@ import { answered, keepFresh, refresh } from "./stream.js";
 import { act, renewViewer, startViewer, toggleViewer } from "./viewer.js";
 import { keepTicking, tick } from "./waiting.js";
 
-const WINDOW = 200;
+const WINDOW = 100;
 const MOST = 5000; // as in triage/web/listing/asking.py
 const SPOKEN = 3;
 const main = document.getElementById("main");
