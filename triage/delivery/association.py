@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
     from pynetdicom.presentation import PresentationContext
 
-    from triage.settings import Destination, Peer
+    from triage.settings import DicomPeer
 
 
 class Trouble(Enum):
@@ -74,7 +74,7 @@ class Line:
         timeout_seconds: Bound on each wait: connection, association, answer, release.
     """
 
-    destination: Destination | Peer
+    destination: DicomPeer
     calling_ae_title: str
     timeout_seconds: float
 

@@ -22,7 +22,6 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 
 from triage.delivery.association import Line, PeerError, Trouble, opened, stop_find
 from triage.receivers.receiver import Acknowledgement, NotTakenError, Standing, Words
-from triage.settings import Destination
 from triage.values import Priority, StepState
 
 if TYPE_CHECKING:
@@ -220,8 +219,7 @@ class UpsManager:
 
 def line_to(peer: DicomPeer, calling_ae_title: str, timeout_seconds: float) -> Line:
     """Return how a DICOM system of the configuration is reached."""
-    where = Destination(peer.name, peer.ae_title, peer.address, peer.port)
-    return Line(where, peer.calling_ae_title or calling_ae_title, timeout_seconds)
+    return Line(peer, peer.calling_ae_title or calling_ae_title, timeout_seconds)
 
 
 def new_work_item(study: ReceiverStudy, priority: str, label: str) -> Dataset:

@@ -9,9 +9,9 @@ from triage.settings.delivery import DeliverySettings, Destination, Peer
 from triage.settings.hl7 import CharacterSet, Hl7Receiver, Hl7Settings
 from triage.settings.listener import ListenerSettings, UnknownSopClasses
 from triage.settings.log import LogLevel, LogSettings
+from triage.settings.peers import DicomPeer
 from triage.settings.reading import load_settings, parse_settings
 from triage.settings.receiving import (
-    DicomPeer,
     ModalityWorklist,
     OrthancReceiver,
     ReceiverSettings,

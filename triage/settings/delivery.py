@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from triage.settings import rules
 from triage.settings.keys import DAY_SECONDS, key
+from triage.settings.peers import DicomPeer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,44 +42,13 @@ class DeliverySettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(DicomPeer):
     """A PACS or archive that reports are stored to."""
-
-    name: str = field(
-        metadata=key(rules.name(), "Name in commands, logs and metrics."),
-    )
-    ae_title: str = field(
-        metadata=key(rules.ae_title(), "AE title of the PACS."),
-    )
-    address: str = field(
-        metadata=key(rules.host(), "Host name or IP address of the PACS."),
-    )
-    port: int = field(
-        metadata=key(rules.whole(1, 65535), "DICOM port of the PACS."),
-    )
-    calling_ae_title: str = field(
-        default="",
-        metadata=key(rules.ae_title(optional=True), "AE title that we call with."),
-    )
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """Another system that may subscribe to the events of the reading worklist (UPS Watch)."""
+class Peer(DicomPeer):
+    """Another system that may subscribe to the events of the reading worklist (UPS Watch).
 
-    name: str = field(
-        metadata=key(rules.name(), "Name in commands and logs."),
-    )
-    ae_title: str = field(
-        metadata=key(rules.ae_title(), "AE title that it subscribes with (Receiving AE)."),
-    )
-    address: str = field(
-        metadata=key(rules.host(), "Host name or IP address where it listens for events."),
-    )
-    port: int = field(
-        metadata=key(rules.whole(1, 65535), "DICOM port where it listens for events."),
-    )
-    calling_ae_title: str = field(
-        default="",
-        metadata=key(rules.ae_title(optional=True), "AE title that we call with."),
-    )
+    Its AE title is the Receiving AE that it subscribes with; events go to its address and port.
+    """

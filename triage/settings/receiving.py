@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from triage.settings import rules
 from triage.settings.keys import DAY_SECONDS, key
+from triage.settings.peers import DicomPeer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,28 +26,6 @@ class ReceiverSettings:
             "A receiver that took a priority and still shows another one after this long raises "
             "an alarm.",
         ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class DicomPeer:
-    """A DICOM system that we call."""
-
-    name: str = field(
-        metadata=key(rules.name(), "Name in commands, logs and metrics."),
-    )
-    ae_title: str = field(
-        metadata=key(rules.ae_title(), "AE title of the system."),
-    )
-    address: str = field(
-        metadata=key(rules.host(), "Host name or IP address of the system."),
-    )
-    port: int = field(
-        metadata=key(rules.whole(1, 65535), "DICOM port of the system."),
-    )
-    calling_ae_title: str = field(
-        default="",
-        metadata=key(rules.ae_title(optional=True), "AE title that we call with."),
     )
 
 
