@@ -121,6 +121,12 @@ def narrow_lookups(selection: Selection, lines: str) -> Iterator[Lookup]:
             select(uid).join_from(studies, work_items).where(born, among),
             select(uid).where(text(SAID), _said_days(selection.birth_dates), among),
         )
+    if selection.study_states:
+        in_state = studies.c.state.in_(selection.study_states)
+        yield _named(
+            select(uid).join_from(studies, work_items).where(in_state, among),
+            select(uid).where(text(SAID), among),
+        )
     if selection.starts:
         arrived = _in_moments(work_items.c.arrived_at, selection.starts)
         yield _named(
@@ -176,18 +182,23 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
 def _narrow_conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
     """Yield what days and moments ask of a row; what somebody has said of an item counts too."""
     if selection.birth_dates:
-        of_study = studies.c.study_instance_uid == work_items.c.study_instance_uid
         born = _in_days(studies.c.patient_birth_date, selection.birth_dates)
-        known = select(studies.c.study_instance_uid).where(of_study, born)
-        yield or_(
-            known.correlate(work_items).exists(),
-            and_(text(SAID), _said_days(selection.birth_dates)),
-        )
+        yield or_(_of_study(born), and_(text(SAID), _said_days(selection.birth_dates)))
+    if selection.study_states:
+        yield or_(_of_study(studies.c.state.in_(selection.study_states)), text(SAID))
+    if selection.patient_sexes:
+        yield or_(_of_study(studies.c.patient_sex.in_(selection.patient_sexes)), text(SAID))
     if selection.starts:
         arrived = _in_moments(work_items.c.arrived_at, selection.starts)
         yield or_(arrived, and_(text(SAID), _said_start(selection.starts)))
     if selection.changes:
         yield _in_moments(work_items.c.changed_at, selection.changes)
+
+
+def _of_study(holds: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that something holds for the study of an item."""
+    own = studies.c.study_instance_uid == work_items.c.study_instance_uid
+    return select(studies.c.study_instance_uid).where(own, holds).correlate(work_items).exists()
 
 
 def _in_moments(column: Column[Any], wanted: Iterable[Moments]) -> ColumnElement[bool]:

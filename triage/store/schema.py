@@ -105,7 +105,7 @@ instances = Table(
         sqlite_where=text(WAITING),
     ),
     Index("images_given_up", "instance_id", sqlite_where=text(GIVEN_UP)),
-    Index("images_looked_at", "instance_id", sqlite_where=text(LOOKED_AT)),
+    Index("images_looked_at", "instance_id", "analysed_at", sqlite_where=text(LOOKED_AT)),
 )
 
 # What makes a line of the open list one that results, the brake and the cap may still move, or
