@@ -14,13 +14,13 @@ from triage.store.names import folded
 from triage.store.schema import (
     CLAIMED,
     EVERY_CLAIMED,
+    EVERY_TOLD_OF,
     LABELLED,
     LOCATED,
     OPEN,
     SAID,
     SAID_BIRTH_DATE,
     SAID_START,
-    TOLD_OF,
     studies,
     work_items,
 )
@@ -99,7 +99,7 @@ def lookups(selection: Selection) -> Iterator[Lookup]:
     elif selection.step_states == (StepState.IN_PROGRESS,):
         yield _among_open(EVERY_CLAIMED, true())
     if selection.told_of:
-        yield _among_open(TOLD_OF, true())
+        yield _among_open(EVERY_TOLD_OF, true())
     yield from narrow_lookups(selection, OPEN)
     if selection.labels and "" not in selection.labels:
         yield _among_open(LABELLED, work_items.c.label.in_(selection.labels))
@@ -125,7 +125,7 @@ def narrow_lookups(selection: Selection, lines: str) -> Iterator[Lookup]:
         in_state = studies.c.state.in_(selection.study_states)
         yield _named(
             select(uid).join_from(studies, work_items).where(in_state, among),
-            select(uid).where(text(SAID), among),
+            select(uid).where(text(EVERY_TOLD_OF) if lines == OPEN else text(SAID), among),
         )
     if selection.starts:
         arrived = _in_moments(work_items.c.arrived_at, selection.starts)
@@ -172,7 +172,7 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
         yield or_(work_items.c.outcome.in_(known), unknown)
     yield from _narrow_conditions(selection)
     if selection.told_of:
-        yield text(SAID)
+        yield and_(text(SAID))
     if selection.arrived_from is not None:
         yield work_items.c.arrived_at >= selection.arrived_from
     if selection.arrived_until is not None:

@@ -122,6 +122,7 @@ LOCATED = f"{OPEN} AND patient_location <> ''"
 LABELLED = f"{OPEN} AND label <> ''"
 SAID = "attributes <> '{}'"  # readers or pushers have said something of it
 TOLD_OF = f"{OPEN} AND {SAID}"
+EVERY_TOLD_OF = f"{TOLD_OF} AND arrived_at >= 0"  # says which index serves it
 # What has been said of an item, as far as queries ask for it (DICOM JSON model).
 SAID_START = """json_extract(attributes, '$."00404005".Value[0]')"""
 SAID_BIRTH_DATE = """json_extract(attributes, '$."00100030".Value[0]')"""
