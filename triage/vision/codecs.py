@@ -2,10 +2,12 @@
 
 imagecodecs calls libjpeg-turbo, CharLS and OpenJPEG without the interpreter's lock, so that films
 are decoded beside the networks. For films of 1000 to 2000 pixels a side it takes 25 ms of the
-processor where pydicom's plug-ins take 150 (lossless JPEG), 20 for 100 (JPEG-LS), 4 for 60 (RLE),
-and for JPEG 2000 the same. Lossy JPEG stays with pydicom's plug-ins: two decoders may round
-differently, and the thresholds of a bundle were set on what one of them gives. Only extended JPEG
-of 12 bits, of which they refuse most, is tried here when they do.
+processor where pydicom's plug-ins take 150 (lossless JPEG), 20 for 100 (JPEG-LS), and for JPEG 2000
+the same. Lossy JPEG stays with pydicom's plug-ins: two decoders may round differently, and the
+thresholds of a bundle were set on what one of them gives. Only extended JPEG of 12 bits, of which
+they refuse most, is tried here when they do. RLE stays with pydicom, which is written in Python:
+damaged segments crash the decoder of imagecodecs, and so they do its `ljpeg_decode`, to which
+`jpeg_decode` turns where libjpeg-turbo gives up (version 2026.3; found with random damage).
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ from pydicom.uid import (
     JPEGLSLossless,
     JPEGLSNearLossless,
     JPEGLSTransferSyntaxes,
-    RLELossless,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ _LOSSLESS: Final = (
     JPEGLSLossless,
     JPEGLSNearLossless,
     JPEG2000Lossless,
-    RLELossless,
 )
 # pydicom looks for this name and the next one in the module of a plug-in.
 DECODER_DEPENDENCIES: Final[Mapping[UID, tuple[str, ...]]] = dict.fromkeys(
@@ -82,8 +82,6 @@ def decode_frame(codestream: bytes, runner: DecodeRunner) -> bytes:
     """
     if runner.samples_per_pixel != 1:
         raise ValueError("Frames with colours are left to other plug-ins.")
-    if runner.transfer_syntax == RLELossless:
-        return bytes(imagecodecs.dicomrle_decode(codestream, f"u{runner.bits_allocated // 8}"))
     pixels = _pixels(codestream, runner.transfer_syntax)
     if pixels.shape != (runner.rows, runner.columns):
         raise ValueError(f"The codestream holds {pixels.shape}, not rows and columns.")
@@ -96,7 +94,7 @@ def _pixels(codestream: bytes, syntax: UID) -> NDArray[Any]:
         return imagecodecs.jpeg2k_decode(codestream, numthreads=_THREADS)
     if syntax in JPEGLSTransferSyntaxes:
         return imagecodecs.jpegls_decode(codestream)
-    return imagecodecs.jpeg_decode(codestream)
+    return imagecodecs.jpeg8_decode(codestream)
 
 
 for _syntax in DECODER_DEPENDENCIES:
