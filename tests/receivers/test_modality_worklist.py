@@ -39,7 +39,7 @@ refused_connection = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
 )
 WAIT_SECONDS = 10.0
-AT_HAND = 100  # answers of an endless worklist: more than are listened to
+AT_HAND = 100  # answers that a long worklist sends at once: more than are listened to
 PACE_SECONDS = 0.005
 
 
@@ -228,8 +228,8 @@ def test_a_worklist_never_makes_an_order_less_urgent_than_its_images_say(make_si
     assert site.entry().order_priority is OrderPriority.STAT
 
 
-class EndlessWorklist(Peer):
-    """A worklist that knows no end of answers.
+class LongWorklist(Peer):
+    """A worklist that heeds no key, and answers with all that it has.
 
     What it has at hand it sends at once, and the rest one by one: the library reads nothing
     while it has anything to write, so that a flood of its own would keep it from hearing the
@@ -237,11 +237,13 @@ class EndlessWorklist(Peer):
 
     Attributes:
         heeds_cancel: Whether it ends its answers when it is asked to.
+        length: So many orders it has; None for no end of them. The last is that of `STUDY`.
         heard: "cancel" when it was asked to, "closed" when the connection has ended.
     """
 
-    def __init__(self, *, heeds_cancel: bool) -> None:
+    def __init__(self, *, heeds_cancel: bool = True, length: int | None = None) -> None:
         self.heeds_cancel = heeds_cancel
+        self.length = length
         self.heard: queue.Queue[str] = queue.Queue()
         self._cancelled, self._closed = threading.Event(), threading.Event()
         self._connections: list[socket.socket] = []
@@ -263,7 +265,7 @@ class EndlessWorklist(Peer):
             connection.close()  # the library leaves one open that was reset
 
     def _answer(self, _event):
-        for number in count():
+        for number in count(1):
             if self._cancelled.is_set() and self.heeds_cancel:
                 yield 0xFE00, None
                 return
@@ -272,7 +274,11 @@ class EndlessWorklist(Peer):
             order = Dataset()
             order.AccessionNumber, order.StudyInstanceUID = f"B{number}", f"1.3.{number}"
             order.RequestedProcedurePriority = "STAT"
+            if number == self.length:
+                order.AccessionNumber, order.RequestedProcedurePriority = "A1", "HIGH"
             yield 0xFF00, order
+            if number == self.length:
+                return
 
     def _open(self, event):
         self._connections.append(event.assoc.dul.socket.socket)
@@ -293,7 +299,7 @@ def test_a_worklist_that_answers_with_all_it_has_is_not_believed(
 ):
     if not heeds_cancel:
         monkeypatch.setattr(association, "_MOST_UNHEARD", 20)
-    with EndlessWorklist(heeds_cancel=heeds_cancel) as endless:
+    with LongWorklist(heeds_cancel=heeds_cancel) as endless:
         site = Site(make_site, worklist(endless.port))
         site.receive()
         site.lane.ask_due()
@@ -301,3 +307,14 @@ def test_a_worklist_that_answers_with_all_it_has_is_not_believed(
     assert site.entry().order_priority is OrderPriority.UNKNOWN
     site.clock.advance(WAIT_SECONDS)
     assert site.ready() == (STUDY,)
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"), [(64, OrderPriority.HIGH), (65, OrderPriority.UNKNOWN)]
+)
+def test_a_worklist_that_heeds_no_key_is_heard_as_long_as_it_is_short(make_site, length, expected):
+    with LongWorklist(length=length) as long:
+        site = Site(make_site, worklist(long.port))
+        site.receive()
+        site.lane.ask_due()
+    assert site.entry().order_priority is expected

@@ -311,6 +311,17 @@ def test_a_reader_cannot_leave_more_than_there_is_room_for(service, study):
     assert service.update(uid, asked, "", "READER").status == 0x0213
 
 
+def test_nobody_pushes_more_than_there_is_room_for(service, store):
+    pushed = make_pushed_step(CommentsOnTheScheduledProcedureStep="x" * 1_000_001)
+    assert service.create("2.25.404", pushed, "PUSHER").status == 0x0213
+    assert store.step("2.25.404") is None
+
+
+@pytest.mark.parametrize("uid", ["abc", "1..2", "1." + "2" * 70, GLOBAL_SUBSCRIPTION])
+def test_a_pushed_item_needs_a_uid_of_its_own(service, uid):
+    assert service.create(uid, make_pushed_step(), "PUSHER").status == 0x0117
+
+
 def test_ended_items_come_behind_the_open_ones_and_pages_meet(service, study):
     uids = [study(accession_number="PAGES") for _ in range(5)]
     bring_to(service, uids[0], StepState.COMPLETED)
