@@ -312,7 +312,7 @@ def test_a_reader_cannot_leave_more_than_there_is_room_for(service, study):
 
 
 def test_nobody_pushes_more_than_there_is_room_for(service, store):
-    pushed = make_pushed_step(CommentsOnTheScheduledProcedureStep="x" * 1_000_001)
+    pushed = make_pushed_step(TextValue="x" * 1_000_001)
     assert service.create("2.25.404", pushed, "PUSHER").status == 0x0213
     assert store.step("2.25.404") is None
 
