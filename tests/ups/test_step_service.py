@@ -311,6 +311,14 @@ def test_a_reader_cannot_leave_more_than_there_is_room_for(service, study):
     assert service.update(uid, asked, "", "READER").status == 0x0213
 
 
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [(" IN PROGRESS ", 0x0000), ("In Progress", 0x0115), ("READ", 0x0115), ("", 0x0115)],
+)
+def test_a_state_is_its_word_and_spaces_around_it_say_nothing(service, study, state, status):
+    assert service.change_state(study(), state, MINE, "READER").status == status
+
+
 def test_nobody_pushes_more_than_there_is_room_for(service, store):
     pushed = make_pushed_step(TextValue="x" * 1_000_001)
     assert service.create("2.25.404", pushed, "PUSHER").status == 0x0213
