@@ -234,9 +234,7 @@ def test_what_does_not_belong_into_an_object_ends_the_association(shared, call, 
         pytest.param(
             pdus.message(
                 ECHO,
-                pdus.request(
-                    Command.ECHO | Command.ANSWER, pdus.VERIFICATION, 3, pdus.NO_DATA_SET
-                ),
+                pdus.request(Command.ECHO | Command.ANSWER, pdus.VERIFICATION, 3, pdus.NO_DATA_SET),
             ),
             id="answer-to-nothing",
         ),
