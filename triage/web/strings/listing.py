@@ -20,7 +20,7 @@ LIST: Final = {
     "list.images": "Images",
     "list.report": "AI report",
     "list.empty": "No study is waiting to be read. New studies appear here by themselves.",
-    "list.more": "More studies come as you scroll.",
+    "list.more": "The first {shown} of {total} studies.",
     "list.sorted.patient": "All other studies, by patient name",
     "list.sorted.arrival": "All other studies, first come first",
     "list.sorted.location": "All other studies, by location",

@@ -14,6 +14,7 @@ SCRIPT: Final = {
     "script.outside": "{count} urgent orders outside the filter are shown all the same.",
     "script.outside.one": "1 urgent order outside the filter is shown all the same.",
     "script.most": "The list shows no more than {count} studies; filter to find others.",
+    "script.more": "The first {shown} of {total} studies; more come as you scroll.",
     "script.none": "No study matches the filter.",
     "script.first-choose": "Choose a study first, with j or a click.",
     "script.done.priority": "Set: nothing moves this study any more, until it is automatic again.",

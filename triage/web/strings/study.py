@@ -43,6 +43,7 @@ STUDY: Final = {
     "study.tries.one": "after 1 try",
     "study.next-try": ", next at {moment}",
     "study.history": "History",
+    "study.beside": "Reports, other studies, history",
     "study.identifiers": "Identifiers",
     "study.uid": "Study",
     "study.work-item": "Work item",
