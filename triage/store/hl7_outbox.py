@@ -252,6 +252,25 @@ class Hl7OutboxVerbs(Database):
             ).all()
         return tuple(map(_record, rows))
 
+    def failing_results(self, limit: int) -> tuple[ResultRecord, ...]:
+        """Return the messages that went wrong and are not taken yet, the latest first."""
+        failing = and_(hl7_results.c.state != DeliveryState.STORED, hl7_results.c.problem != "")
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(hl7_results)
+                .where(failing)
+                .order_by(hl7_results.c.result_id.desc())
+                .limit(limit)
+            ).all()
+        return tuple(map(_record, rows))
+
+    def last_acknowledged(self) -> dict[str, datetime]:
+        """Return when each receiver last took a message."""
+        query = select(hl7_results.c.receiver, func.max(hl7_results.c.acknowledged_at))
+        with self.reading() as connection:
+            rows = connection.execute(query.group_by(hl7_results.c.receiver))
+            return {name: at for name, at in rows if at is not None}
+
     def result_counts(self) -> Mapping[tuple[str, DeliveryState], int]:
         """Return how many messages stand where, by receiver and state."""
         with self.reading() as connection:

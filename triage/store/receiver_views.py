@@ -73,6 +73,13 @@ class ReceiverViewVerbs(Database):
         """Return the changes that need a person, oldest first."""
         return self._chosen_changes(text(ALARMING), limit=limit)
 
+    def waiting_receiver_changes(self, limit: int) -> tuple[ReceiverChangeRecord, ...]:
+        """Return the changes that went wrong and are tried again without a person, oldest first."""
+        waiting = [one for one in LIVE_STATES if not one.alarming]
+        return self._chosen_changes(
+            receiver_changes.c.state.in_(waiting), receiver_changes.c.problem != "", limit=limit
+        )
+
     def receiver_changes_of(self, study_instance_uid: str) -> tuple[ReceiverChangeRecord, ...]:
         """Return every change of a study at every receiver, oldest first."""
         return self._chosen_changes(receiver_changes.c.study_instance_uid == study_instance_uid)
