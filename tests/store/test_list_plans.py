@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.worklist.lists import NOW, Line, fill
-from triage.store import Position, Selection, Store
+from triage.store import Position, Selection, Sort, Store
 from triage.uids import work_item_uid
 from triage.values import ReadingClass, StepState
 
@@ -65,11 +65,19 @@ def plans(store):
 
 _SHORT_SCANS = (
     "USING INDEX work_items_ended",
+    "USING INDEX work_items_by_arrival",
+    "USING INDEX work_items_by_patient_name",
     "receivers USING INDEX sqlite_autoindex_receivers_1",
     "SCAN CONSTANT ROW",  # a sum of counts, each of which has a plan of its own
 )
 # What a statement has looked up or was given, and goes through once more.
-_AT_HAND = ("SCAN anon_", "SCAN asked", "SCAN place", "SCAN each VIRTUAL TABLE")
+_AT_HAND = (
+    "SCAN (subquery",
+    "SCAN anon_",
+    "SCAN asked",
+    "SCAN place",
+    "SCAN each VIRTUAL TABLE",
+)
 _LOOKED_UP = (
     "SEARCH name_words",
     "SEARCH work_items USING INDEX work_items_by_",
@@ -82,8 +90,8 @@ _LOOKED_UP = (
 def scans(said):
     """Return the steps that go through a whole table or index, or sort more than was looked up.
 
-    Ended items are walked in the order of their own index as far as the limit goes; the table of
-    receivers has a line for each that is configured.
+    Ended items, arrivals and names are walked in the order of their own index as far as the limit
+    goes; the table of receivers has a line for each that is configured.
     """
     looked_up = any(step.startswith(_LOOKED_UP) for step in said)
     return [
@@ -110,11 +118,14 @@ ITEM = work_item_uid("1.2.20")
         lambda store: store.reading_window(
             NOW, CAP, limit=50, chosen=Selection(classes=(ReadingClass.LIKELY_NORMAL,))
         ),
-        lambda store: store.reading_window(
-            NOW,
-            CAP,
-            limit=50,
-            chosen=Selection(step_states=(StepState.IN_PROGRESS,), keep_urgent=True),
+        lambda store: store.shown_window(
+            NOW, CAP, limit=50, selections=[Selection(step_states=(StepState.IN_PROGRESS,))]
+        ),
+        lambda store: store.shown_window(NOW, CAP, limit=50, sort=Sort.ARRIVAL),
+        lambda store: store.shown_window(NOW, CAP, limit=50, sort=Sort.PATIENT),
+        lambda store: store.shown_window(NOW, CAP, limit=50, sort=Sort.LOCATION),
+        lambda store: store.shown_window(
+            NOW, CAP, limit=50, selections=[Selection(patient_names=("DOE2*",))], sort=Sort.PATIENT
         ),
         lambda store: store.reading_window(
             NOW, CAP, limit=50, chosen=Selection(patient_names=("*^JANE",))
@@ -191,7 +202,7 @@ def test_a_change_of_one_line_writes_its_own_row_only(store):
     written = []
 
     def note(connection, cursor, statement, parameters, context, executemany):
-        if not statement.startswith(("SELECT", "BEGIN")):
+        if not statement.lstrip().startswith(("SELECT", "BEGIN")):
             written.append((statement.split()[:3], executemany))
 
     event.listen(store._engine, "before_cursor_execute", note)

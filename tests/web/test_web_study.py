@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from triage.values import ImageState, OperatingPoint, Outcome
+from triage.web.history import Past
 from triage.web.study import study_view
 
 PATIENT = {
@@ -89,7 +90,7 @@ def test_a_finding_that_only_describes_another_one_is_seen_or_not_seen(morning, 
     for logit in (2.0, 0.0):
         study = morning.receive()
         morning.analyse(logit)
-        view = study_view(morning.store.study(study), algorithm)
+        view = study_view(Past(morning.store.study(study)), algorithm)
         verdicts += [finding.verdict for film in view.films for finding in film.findings]
     assert verdicts == ["seen", "not-seen"]
 

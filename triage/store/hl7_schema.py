@@ -65,6 +65,8 @@ hl7_orders = Table(
     ),
 )
 
+GIVEN_UP = "state = 'dead'"
+
 hl7_results = Table(
     "hl7_results",
     metadata,
@@ -86,6 +88,7 @@ hl7_results = Table(
     UniqueConstraint("receiver", "decision_id"),
     CheckConstraint("(state = 'sending') = (lease_owner <> '')", name="sending_has_an_owner"),
     Index("hl7_results_due", "receiver", "state", "next_attempt_at"),
+    Index("hl7_results_given_up", "result_id", sqlite_where=text(GIVEN_UP)),
 )
 
 # How far each receiver has been told: the last decision that was looked at for it.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from triage.store import Selection, StudyRecord
 from triage.web.access.who import access_facts
+from triage.web.history import Past
 from triage.web.view import row_view
 from triage.worklist.words import cap_words
 
@@ -105,6 +106,16 @@ class Site:
         """Return the history of the study behind a line; empty for one that was only pushed."""
         known = self.store.study(entry.study_instance_uid)
         return known or StudyRecord(entry, (), (), (), (), ())
+
+    def past(self, entry: WorklistEntry) -> Past:
+        """Return all that is recorded of the study behind a line."""
+        uid = entry.study_instance_uid
+        return Past(
+            self.record(entry),
+            self.store.study_feedback(uid),
+            self.store.receiver_changes_of(uid),
+            self.store.results_of(uid),
+        )
 
     def _placed(self, item: RankedEntry) -> RankedEntry:
         """Return a study at its place on the open list, which a search does not count."""
