@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.worklist.lists import NOW, Line, fill
-from triage.store import Position, Selection, Store
+from triage.store import Position, Selection, Sort, Store
 from triage.uids import work_item_uid
 from triage.values import ReadingClass, StepState
 
@@ -65,11 +65,19 @@ def plans(store):
 
 _SHORT_SCANS = (
     "USING INDEX work_items_ended",
+    "USING INDEX work_items_by_arrival",
+    "USING INDEX work_items_by_patient_name",
     "receivers USING INDEX sqlite_autoindex_receivers_1",
     "SCAN CONSTANT ROW",  # a sum of counts, each of which has a plan of its own
 )
 # What a statement has looked up or was given, and goes through once more.
-_AT_HAND = ("SCAN anon_", "SCAN asked", "SCAN place", "SCAN each VIRTUAL TABLE")
+_AT_HAND = (
+    "SCAN (subquery",
+    "SCAN anon_",
+    "SCAN asked",
+    "SCAN place",
+    "SCAN each VIRTUAL TABLE",
+)
 _LOOKED_UP = (
     "SEARCH name_words",
     "SEARCH work_items USING INDEX work_items_by_",
@@ -82,8 +90,8 @@ _LOOKED_UP = (
 def scans(said):
     """Return the steps that go through a whole table or index, or sort more than was looked up.
 
-    Ended items are walked in the order of their own index as far as the limit goes; the table of
-    receivers has a line for each that is configured.
+    Ended items, arrivals and names are walked in the order of their own index as far as the limit
+    goes; the table of receivers has a line for each that is configured.
     """
     looked_up = any(step.startswith(_LOOKED_UP) for step in said)
     return [
@@ -110,11 +118,14 @@ ITEM = work_item_uid("1.2.20")
         lambda store: store.reading_window(
             NOW, CAP, limit=50, chosen=Selection(classes=(ReadingClass.LIKELY_NORMAL,))
         ),
-        lambda store: store.reading_window(
-            NOW,
-            CAP,
-            limit=50,
-            chosen=Selection(step_states=(StepState.IN_PROGRESS,), keep_urgent=True),
+        lambda store: store.shown_window(
+            NOW, CAP, limit=50, selections=[Selection(step_states=(StepState.IN_PROGRESS,))]
+        ),
+        lambda store: store.shown_window(NOW, CAP, limit=50, sort=Sort.ARRIVAL),
+        lambda store: store.shown_window(NOW, CAP, limit=50, sort=Sort.PATIENT),
+        lambda store: store.shown_window(NOW, CAP, limit=50, sort=Sort.LOCATION),
+        lambda store: store.shown_window(
+            NOW, CAP, limit=50, selections=[Selection(patient_names=("DOE2*",))], sort=Sort.PATIENT
         ),
         lambda store: store.reading_window(
             NOW, CAP, limit=50, chosen=Selection(patient_names=("*^JANE",))
@@ -169,6 +180,20 @@ def test_queues_are_read_from_their_counts(store, plans):
     assert all("USING INDEX images_waiting (urgent=?)" in step for step in read[1:]), read
 
 
+@pytest.mark.parametrize(
+    ("verb", "index"),
+    [
+        (lambda store: store.failing_results(20), "hl7_results_failing"),
+        (lambda store: store.last_acknowledged(), "hl7_results_taken"),
+        (lambda store: store.waiting_receiver_changes(20), "receiver_changes_retried"),
+    ],
+)
+def test_what_the_queues_tell_operators_is_found_by_index(store, plans, verb, index):
+    steps = [step for said in plans(lambda: verb(store)) for step in said]
+    assert any(index in step for step in steps), steps
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+
+
 def test_the_cap_is_noted_in_a_few_statements_however_many_lines_it_raises(store):
     """The receivers are looked up once, not for each line."""
     said = []
@@ -191,7 +216,7 @@ def test_a_change_of_one_line_writes_its_own_row_only(store):
     written = []
 
     def note(connection, cursor, statement, parameters, context, executemany):
-        if not statement.startswith(("SELECT", "BEGIN")):
+        if not statement.lstrip().startswith(("SELECT", "BEGIN")):
             written.append((statement.split()[:3], executemany))
 
     event.listen(store._engine, "before_cursor_execute", note)

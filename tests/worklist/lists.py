@@ -38,6 +38,7 @@ class Line:
     patient_id: str = ""
     patient_name: str = ""
     accession_number: str = ""
+    patient_location: str = ""
 
     @property
     def study(self) -> str:
@@ -117,6 +118,7 @@ def _item(line: Line) -> dict[str, Any]:
         "attributes": {},
         "patient_id": line.patient_id,
         "accession_number": line.accession_number,
+        "patient_location": line.patient_location,
         **name_columns(line.patient_name),
     }
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.worklist.lists import NOW, Line, fill
-from triage.store import Position, Selection, Store
+from triage.store import Position, Selection, Sort, Store
 from triage.uids import work_item_uid
 from triage.values import ReadingClass, StepState
 from triage.worklist.order import rank
@@ -44,6 +44,8 @@ LISTS = st.lists(
         held=st.booleans(),
         ended=st.booleans(),
         patient_id=st.sampled_from(["P1", "P2"]),
+        patient_name=st.sampled_from(["", "Doe^Jane", "DOE^JOHN", "Roe^Ann"]),
+        patient_location=st.sampled_from(["", "ER", "er", "WARD"]),
     ),
     max_size=12,
     unique_by=lambda line: line.number,
@@ -97,13 +99,6 @@ def test_a_filtered_window_keeps_the_positions_of_the_whole_list(store, lines):
             Selection(classes=(ReadingClass.SUSPECTED_ABNORMAL,)),
             lambda one: one.effective_class is ReadingClass.SUSPECTED_ABNORMAL,
         ),
-        (
-            Selection(step_states=(StepState.IN_PROGRESS,), keep_urgent=True),
-            lambda one: (
-                one.entry.step_state is StepState.IN_PROGRESS
-                or one.effective_class is ReadingClass.URGENT_ORDER
-            ),
-        ),
     ):
         expected = tuple(one for one in ranked if holds(one))
         assert pages(store, 3, chosen) == expected
@@ -137,8 +132,71 @@ def test_a_search_finds_open_lines_in_reading_order_and_ended_ones_behind(store,
         assert uids[: len(expected)] == expected
         assert set(uids[len(expected) :]) == behind
         assert len(uids) == len(expected) + len(behind)
-        sliced = store.search(chosen, NOW, CAP, limit=3, offset=2)
-        assert [one.entry.work_item_uid for one in sliced] == uids[2:5]
+        for offset in range(len(uids) + 2):
+            sliced = store.search(chosen, NOW, CAP, limit=3, offset=offset)
+            assert [one.entry.work_item_uid for one in sliced] == uids[offset : offset + 3]
+
+
+@MANY
+@given(LISTS, st.integers(1, 14), st.sampled_from(Sort))
+def test_a_page_shows_urgent_orders_first_and_the_rest_as_it_is_sorted(store, lines, limit, sort):
+    fill(store, lines)
+    place = {one.entry.work_item_uid: one for one in rank(store.worklist_entries(), NOW, CAP)}
+    for selections, holds in SHOWN:
+        chosen = {uid for uid, one in place.items() if holds(one)}
+        urgent = [
+            uid for uid, one in place.items() if one.effective_class is ReadingClass.URGENT_ORDER
+        ]
+        rest = sorted(chosen - {*urgent}, key=lambda uid: SORTED_BY[sort](place[uid]))
+        shown = store.shown_window(NOW, CAP, limit=limit, selections=selections, sort=sort)
+        expected = [*urgent, *rest]
+        assert list(shown.window.entries) == [place[uid] for uid in expected[:limit]]
+        assert shown.outside == {*urgent[:limit]} - chosen
+        assert shown.more == (len(expected) > limit)
+        assert shown.window.total == len(place)
+
+
+def _arrival(one):
+    return one.entry.arrived_at, one.entry.work_item_uid
+
+
+SORTED_BY = {
+    Sort.READING: lambda one: one.position,
+    Sort.ARRIVAL: _arrival,
+    Sort.PATIENT: lambda one: (
+        one.entry.patient_name == "",
+        one.entry.patient_name.casefold(),
+        _arrival(one),
+    ),
+    Sort.LOCATION: lambda one: (
+        one.entry.patient_location == "",
+        one.entry.patient_location.casefold(),
+        one.position,
+    ),
+}
+SHOWN = (
+    ((Selection(),), lambda _: True),
+    (
+        (Selection(patient_ids=("P1",)), Selection(patient_names=("doe*",))),
+        lambda one: (
+            one.entry.patient_id == "P1" or one.entry.patient_name.casefold().startswith("doe")
+        ),
+    ),
+    (
+        (Selection(classes=(ReadingClass.SUSPECTED_ABNORMAL, ReadingClass.LIKELY_NORMAL)),),
+        lambda one: (
+            one.effective_class in (ReadingClass.SUSPECTED_ABNORMAL, ReadingClass.LIKELY_NORMAL)
+        ),
+    ),
+    (
+        (Selection(patient_locations=("er", "WARD")),),
+        lambda one: one.entry.patient_location in ("er", "WARD"),
+    ),
+    (
+        (Selection(step_states=(StepState.IN_PROGRESS,)),),
+        lambda one: one.entry.step_state is StepState.IN_PROGRESS,
+    ),
+)
 
 
 def test_an_unknown_line_has_no_place(store):
@@ -223,5 +281,5 @@ def test_more_matches_than_are_sorted_in_memory_come_in_the_same_order(store, mo
     fill(store, lines)
     chosen = Selection(patient_ids=("P1",))
     few = pages(store, 7, chosen)
-    monkeypatch.setattr("triage.store.reading_list._FEW", 5)
+    monkeypatch.setattr("triage.store.places._FEW", 5)
     assert pages(store, 7, chosen) == few == rank(store.worklist_entries(), NOW, CAP)

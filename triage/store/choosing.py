@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, false, literal_column, or_, select, text, true
+from sqlalchemy import String, and_, false, literal_column, or_, select, text, true, union_all
 
 from triage.store.list_counts_schema import name_words
 from triage.store.names import folded
-from triage.store.schema import CLAIMED, EVERY_CLAIMED, LABELLED, LOCATED, OPEN, work_items
+from triage.store.schema import (
+    CLAIMED,
+    EVERY_CLAIMED,
+    LABELLED,
+    LOCATED,
+    OPEN,
+    SAID,
+    SAID_BIRTH_DATE,
+    SAID_START,
+    TOLD_OF,
+    studies,
+    work_items,
+)
 from triage.values import StepState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from sqlalchemy import Select
     from sqlalchemy.sql.elements import ColumnElement
     from sqlalchemy.sql.schema import Column
 
-    from triage.store.list_records import Selection
+    from triage.store.list_records import Days, Moments, Selection
 
 _WILDCARDS = "*?"
 _GREATEST = "\U0010ffff"
@@ -29,6 +43,7 @@ _ESCAPE = "\\"
 _MOST_VALUES = 10_000
 _MOST_PATTERNS = 100
 _LONGEST_PATTERN = 1_000
+_WIDEST_OFFSET = timedelta(hours=26)  # from the westernmost clock to the easternmost
 _NAME_GROUPS = (
     work_items.c.name_alphabetic,
     work_items.c.name_ideographic,
@@ -83,10 +98,46 @@ def lookups(selection: Selection) -> Iterator[Lookup]:
         yield _among_open(CLAIMED, work_items.c.claimed_by.in_(selection.claimed_by))
     elif selection.step_states == (StepState.IN_PROGRESS,):
         yield _among_open(EVERY_CLAIMED, true())
+    if selection.told_of:
+        yield _among_open(TOLD_OF, true())
+    yield from narrow_lookups(selection, OPEN)
     if selection.labels and "" not in selection.labels:
         yield _among_open(LABELLED, work_items.c.label.in_(selection.labels))
     if selection.patient_locations and "" not in selection.patient_locations:
         yield _among_open(LOCATED, work_items.c.patient_location.in_(selection.patient_locations))
+
+
+def narrow_lookups(selection: Selection, lines: str) -> Iterator[Lookup]:
+    """Yield the ways to look up, among the open or the ended lines, what days and moments name.
+
+    Args:
+        selection: What is wanted.
+        lines: What the lines among which to look fulfil.
+    """
+    uid, among = work_items.c.work_item_uid, text(lines)
+    if selection.birth_dates:
+        born = _in_days(studies.c.patient_birth_date, selection.birth_dates)
+        yield _named(
+            select(uid).join_from(studies, work_items).where(born, among),
+            select(uid).where(text(SAID), _said_days(selection.birth_dates), among),
+        )
+    if selection.starts:
+        arrived = _in_moments(work_items.c.arrived_at, selection.starts)
+        yield _named(
+            select(uid).where(arrived, among),
+            select(uid).where(text(SAID), _said_start(selection.starts), among),
+        )
+    if selection.changes:
+        yield _named(
+            select(uid).where(_in_moments(work_items.c.changed_at, selection.changes), among)
+        )
+
+
+def _named(*selects: Select[Any]) -> Lookup:
+    """Return the lookup of the items that any of some statements names."""
+    named = union_all(*selects).subquery()
+    items = select(named.c.work_item_uid)
+    return Lookup(work_items.c.work_item_uid.in_(items), items)
 
 
 def _among_open(lines: str, holds: ColumnElement[bool]) -> Lookup:
@@ -113,10 +164,75 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
         known = [outcome for outcome in selection.outcomes if outcome is not None]
         unknown = work_items.c.outcome.is_(None) if None in selection.outcomes else false()
         yield or_(work_items.c.outcome.in_(known), unknown)
+    yield from _narrow_conditions(selection)
+    if selection.told_of:
+        yield text(SAID)
     if selection.arrived_from is not None:
         yield work_items.c.arrived_at >= selection.arrived_from
     if selection.arrived_until is not None:
         yield work_items.c.arrived_at <= selection.arrived_until
+
+
+def _narrow_conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
+    """Yield what days and moments ask of a row; what somebody has said of an item counts too."""
+    if selection.birth_dates:
+        of_study = studies.c.study_instance_uid == work_items.c.study_instance_uid
+        born = _in_days(studies.c.patient_birth_date, selection.birth_dates)
+        known = select(studies.c.study_instance_uid).where(of_study, born)
+        yield or_(
+            known.correlate(work_items).exists(),
+            and_(text(SAID), _said_days(selection.birth_dates)),
+        )
+    if selection.starts:
+        arrived = _in_moments(work_items.c.arrived_at, selection.starts)
+        yield or_(arrived, and_(text(SAID), _said_start(selection.starts)))
+    if selection.changes:
+        yield _in_moments(work_items.c.changed_at, selection.changes)
+
+
+def _in_moments(column: Column[Any], wanted: Iterable[Moments]) -> ColumnElement[bool]:
+    return or_(*(_between(column, one.first, one.last) for one in wanted))
+
+
+def _in_days(column: ColumnElement[Any], wanted: Iterable[Days]) -> ColumnElement[bool]:
+    return or_(*(_between(column, one.first or None, one.last or None) for one in wanted))
+
+
+def _said_days(wanted: Iterable[Days]) -> ColumnElement[bool]:
+    return _in_days(literal_column(SAID_BIRTH_DATE, String), wanted)
+
+
+def _said_start(wanted: Iterable[Moments]) -> ColumnElement[bool]:
+    """Hold what was said of a start against moments, as far as texts can be compared.
+
+    A DT value (PS3.5 6.2) is a text of one order, in any offset from UTC, and one of little
+    precision begins what others of its span begin with: with room for every offset on both
+    sides, none is missed.
+    """
+    said = literal_column(SAID_START, String)
+    return or_(
+        *(
+            _between(said, _dated(one.first, -_WIDEST_OFFSET), _dated(one.last, _WIDEST_OFFSET))
+            for one in wanted
+        )
+    )
+
+
+def _dated(moment: datetime | None, room: timedelta) -> str | None:
+    if moment is None:
+        return None
+    try:
+        at = moment.astimezone(UTC) + room
+    except OverflowError:  # at the ends of the calendar
+        return None
+    return f"{at.year:04}{at:%m%d%H%M%S}"
+
+
+def _between(column: ColumnElement[Any], first: object, last: object) -> ColumnElement[bool]:
+    """Hold a column against a stretch, both ends within it; an end that is None is open."""
+    from_ = true() if first is None else column >= first
+    until = true() if last is None else column <= last
+    return and_(column.is_not(None), from_, until)
 
 
 def _text_keys(selection: Selection) -> Iterator[tuple[Column[str], tuple[str, ...]]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import text
 
 from triage.store.hl7_schema import hl7_orders
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
 
 CANCELLED: Final = "the order was cancelled"
+
+_BY_STUDY: Final = text("""
+    SELECT study_instance_uid FROM json_each(:keys) AS each
+    JOIN hl7_orders ON study_instance_uid = each.value WHERE cancelled
+""")
+_BY_NUMBER: Final = text("""
+    SELECT accession_number, patient_ids FROM json_each(:keys) AS each
+    JOIN hl7_orders ON accession_number = each.value AND accession_number <> '' WHERE cancelled
+""").columns(hl7_orders.c.accession_number, hl7_orders.c.patient_ids)
 
 
 def is_same_patient(patient_ids: Sequence[str], patient_id: str) -> bool:
@@ -34,17 +44,12 @@ def order_notes(connection: Connection, items: Sequence[Row[Any]]) -> dict[str, 
 
     A cancelled order takes nothing off the list: whoever reads it sees the note, and decides.
     """
-    uids = [item.study_instance_uid for item in items if item.study_instance_uid]
+    studies = [item.study_instance_uid for item in items if item.study_instance_uid]
     numbers = [item.accession_number for item in items if item.accession_number]
-    cancelled = select(
-        hl7_orders.c.study_instance_uid, hl7_orders.c.accession_number, hl7_orders.c.patient_ids
-    ).where(hl7_orders.c.cancelled)
-    by_uid = connection.execute(cancelled.where(hl7_orders.c.study_instance_uid.in_(uids)))
-    named = {row.study_instance_uid for row in by_uid}
-    by_number = cancelled.where(hl7_orders.c.accession_number.in_(numbers))
+    named = set(connection.execute(_BY_STUDY, {"keys": json.dumps(studies)}).scalars())
     numbered = {
         row.accession_number: row.patient_ids
-        for row in connection.execute(by_number.where(hl7_orders.c.accession_number != ""))
+        for row in connection.execute(_BY_NUMBER, {"keys": json.dumps(numbers)})
     }
     return {
         item.work_item_uid: CANCELLED

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, insert, select, update
+from sqlalchemy import and_, exists, func, insert, select, text, update
 
 from triage.hl7.values import Message
 from triage.store.database import Database
 from triage.store.hl7_records import ClaimedResult, FedDecision, ResultRecord
-from triage.store.hl7_schema import hl7_feeds, hl7_results
+from triage.store.hl7_schema import FAILING, GIVEN_UP, hl7_feeds, hl7_results
+from triage.store.queue_counts_schema import numbers_of
 from triage.store.schema import decisions
 from triage.values import DeliveryState
 
@@ -247,39 +248,37 @@ class Hl7OutboxVerbs(Database):
         """Return the messages that have been given up."""
         with self.reading() as connection:
             rows = connection.execute(
-                select(hl7_results)
-                .where(hl7_results.c.state == DeliveryState.DEAD)
-                .order_by(hl7_results.c.result_id)
+                select(hl7_results).where(text(GIVEN_UP)).order_by(hl7_results.c.result_id)
             ).all()
         return tuple(map(_record, rows))
 
     def failing_results(self, limit: int) -> tuple[ResultRecord, ...]:
         """Return the messages that went wrong and are not taken yet, the latest first."""
-        failing = and_(hl7_results.c.state != DeliveryState.STORED, hl7_results.c.problem != "")
         with self.reading() as connection:
             rows = connection.execute(
                 select(hl7_results)
-                .where(failing)
+                .where(text(FAILING))
                 .order_by(hl7_results.c.result_id.desc())
                 .limit(limit)
             ).all()
         return tuple(map(_record, rows))
 
     def last_acknowledged(self) -> dict[str, datetime]:
-        """Return when each receiver last took a message."""
-        query = select(hl7_results.c.receiver, func.max(hl7_results.c.acknowledged_at))
+        """Return when receivers last took a message; one that took none is left out."""
+        taken = (
+            select(func.max(hl7_results.c.acknowledged_at))
+            .where(hl7_results.c.receiver == hl7_feeds.c.receiver)
+            .scalar_subquery()
+        )
         with self.reading() as connection:
-            rows = connection.execute(query.group_by(hl7_results.c.receiver))
+            rows = connection.execute(select(hl7_feeds.c.receiver, taken))
             return {name: at for name, at in rows if at is not None}
 
     def result_counts(self) -> Mapping[tuple[str, DeliveryState], int]:
         """Return how many messages stand where, by receiver and state."""
-        query = select(hl7_results.c.receiver, hl7_results.c.state, func.count())
         with self.reading() as connection:
-            rows = connection.execute(
-                query.group_by(hl7_results.c.receiver, hl7_results.c.state)
-            ).all()
-        return {(receiver, state): number for receiver, state, number in rows}
+            counted = numbers_of(connection, hl7_results)
+        return {(name, DeliveryState(state)): number for (name, state), number in counted.items()}
 
 
 def _let_go(connection: Connection, result_id: int, owner: str, values: dict[str, Any]) -> bool:

@@ -65,6 +65,9 @@ hl7_orders = Table(
     ),
 )
 
+GIVEN_UP = "state = 'dead'"
+FAILING = "state <> 'stored' AND problem <> ''"
+
 hl7_results = Table(
     "hl7_results",
     metadata,
@@ -86,6 +89,9 @@ hl7_results = Table(
     UniqueConstraint("receiver", "decision_id"),
     CheckConstraint("(state = 'sending') = (lease_owner <> '')", name="sending_has_an_owner"),
     Index("hl7_results_due", "receiver", "state", "next_attempt_at"),
+    Index("hl7_results_given_up", "result_id", sqlite_where=text(GIVEN_UP)),
+    Index("hl7_results_failing", "result_id", sqlite_where=text(FAILING)),
+    Index("hl7_results_taken", "receiver", "acknowledged_at"),
 )
 
 # How far each receiver has been told: the last decision that was looked at for it.

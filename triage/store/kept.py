@@ -43,6 +43,11 @@ class Kept:
     true: str
     holds: str = "true"
 
+    def drops(self) -> Iterator[str]:
+        """Yield the statements that take the triggers away, those that there are."""
+        for when in ("new", "gone", "changed"):
+            yield f"DROP TRIGGER IF EXISTS {self.name}_{when}"
+
     def triggers(self) -> Iterator[str]:
         """Yield the statements that make the triggers."""
         put, take = self.put.format("NEW"), self.take.format("OLD")
@@ -63,13 +68,24 @@ def keep(*kept: Kept) -> None:
 
     def make_triggers(_: Table, connection: Connection, **_options: object) -> None:
         for one in kept:
-            for statement in one.triggers():
-                connection.exec_driver_sql(statement)
+            _make_triggers(connection, one)
 
     for one in kept:
         table.add_is_dependent_on(one.source)
     event.listen(table, "after_create", make_triggers)
     _EVERY.extend(kept)
+
+
+def renew_triggers(connection: Connection, table: Table) -> None:
+    """Make the triggers that keep a table anew, as its present definition has them."""
+    for one in _EVERY:
+        if one.table is table:
+            _make_triggers(connection, one)
+
+
+def _make_triggers(connection: Connection, kept: Kept) -> None:
+    for statement in (*kept.drops(), *kept.triggers()):
+        connection.exec_driver_sql(statement)
 
 
 def make_anew(connection: Connection) -> None:

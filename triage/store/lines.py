@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import Integer, String, bindparam, column, select, text
 
 from triage.store.hl7_notes import order_notes
 from triage.store.schema import instances, reports, studies, work_items
@@ -12,15 +13,76 @@ from triage.store.ups_records import ObjectReference, StepReferences
 from triage.values import ImageState, OrderPriority, StudyState, WorklistEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.engine import Connection, Row
 
-_AT_ONCE = 500  # rows of one statement: enough, and far below what SQLite can bind
+_AT_ONCE = 500  # studies of one statement: enough, and far below what SQLite can bind
+_ITEM: Final = tuple(
+    work_items.c[name]
+    for name in (
+        "work_item_uid",
+        "study_instance_uid",
+        "arrived_at",
+        "reading_class",
+        "reasons",
+        "outcome",
+        "changed_at",
+        "version",
+        "step_state",
+        "transaction_uid",
+        "claimed_by",
+        "claimed_at",
+        "ended_at",
+        "held_by",
+        "patient_location",
+        "attributes",
+        "named_study_uid",
+        "patient_id",
+        "patient_name",
+        "accession_number",
+        "label",
+    )
+)
+_STUDY: Final = tuple(
+    studies.c[name]
+    for name in (
+        "state",
+        "order_priority",
+        "patient_birth_date",
+        "patient_sex",
+        "study_description",
+        "study_date",
+    )
+)
 # Where a pushed item says what a study of ours has in columns (DICOM JSON model, PS3.18 F.2).
 _BIRTH_DATE = "00100030"
 _SEX = "00100040"
 _STEP_LABEL = "00741204"
+# One statement for all that a line shows: each of several would cost as much as the rows.
+_OF_STUDY = "study_instance_uid = work_items.study_instance_uid"
+_SHOWN_IMAGES = f"{_OF_STUDY} AND NOT superseded AND state <> '{ImageState.HEADER_ONLY.value}'"
+_LINES: Final = text(f"""
+    SELECT
+        {", ".join(f"work_items.{one.name}" for one in _ITEM)},
+        {", ".join(f"studies.{one.name}" for one in _STUDY)},
+        (SELECT count(*) FROM instances WHERE {_SHOWN_IMAGES}),
+        -- The film that a reader recognises the study by: the first that has a picture.
+        (SELECT min(thumbnail) FROM instances WHERE {_SHOWN_IMAGES} AND thumbnail <> ''),
+        (
+            SELECT json_group_array(sop_instance_uid)
+            FROM (SELECT sop_instance_uid FROM reports WHERE {_OF_STUDY} ORDER BY decision_id)
+        )
+    FROM json_each(:uids) AS each
+    CROSS JOIN work_items ON work_items.work_item_uid = each.value
+    LEFT JOIN studies ON studies.study_instance_uid = work_items.study_instance_uid
+""").columns(
+    *_ITEM,
+    *_STUDY,
+    column("image_count", Integer),
+    column("thumbnail", String),
+    column("report_uids", String),
+)
 
 
 def entries_of(connection: Connection, uids: Sequence[str]) -> dict[str, WorklistEntry]:
@@ -32,54 +94,10 @@ def rows_and_entries(
     connection: Connection, uids: Sequence[str]
 ) -> Iterator[tuple[Row[Any], WorklistEntry]]:
     """Yield the rows of work items, each with its line; a UID that is not known is left out."""
-    for start in range(0, len(uids), _AT_ONCE):
-        yield from _some(connection, uids[start : start + _AT_ONCE])
-
-
-def _some(connection: Connection, uids: Sequence[str]) -> Iterator[tuple[Row[Any], WorklistEntry]]:
-    query = (
-        select(
-            work_items,
-            studies.c.state,
-            studies.c.order_priority,
-            studies.c.patient_birth_date,
-            studies.c.patient_sex,
-            studies.c.study_description,
-            studies.c.study_date,
-        )
-        .outerjoin_from(work_items, studies)
-        .where(work_items.c.work_item_uid.in_(uids))
-    )
-    rows = connection.execute(query).all()
-    own = [row.study_instance_uid for row in rows if row.study_instance_uid is not None]
-    images = _images(connection, own)
-    written = _reports(connection, own)
+    rows = connection.execute(_LINES, {"uids": json.dumps(list(uids))}).all() if uids else ()
     notes = order_notes(connection, rows)
     for row in rows:
-        count, thumbnail = images.get(row.study_instance_uid, (0, ""))
-        reported = tuple(written.get(row.study_instance_uid, ()))
-        note = notes.get(row.work_item_uid, "")
-        yield row, _entry(row, count, thumbnail, reported, note)
-
-
-def _images(connection: Connection, study_uids: Sequence[str]) -> Mapping[str, tuple[int, str]]:
-    """Return how many images each study has, and the film that a reader recognises it by."""
-    query = (
-        select(
-            instances.c.study_instance_uid,
-            func.count(),
-            # The first that has a picture.
-            func.min(case((instances.c.thumbnail != "", instances.c.thumbnail))),
-        )
-        .where(
-            instances.c.study_instance_uid.in_(study_uids),
-            ~instances.c.superseded,
-            instances.c.state != ImageState.HEADER_ONLY,
-        )
-        .group_by(instances.c.study_instance_uid)
-    )
-    rows = connection.execute(query)
-    return {study: (int(count), thumbnail or "") for study, count, thumbnail in rows}
+        yield row, _entry(row, notes.get(row.work_item_uid, ""))
 
 
 def references_of(connection: Connection, study_uids: Sequence[str]) -> dict[str, StepReferences]:
@@ -128,26 +146,15 @@ _REPORTS = (
 )
 
 
-def _reports(connection: Connection, study_uids: Sequence[str]) -> Mapping[str, list[str]]:
-    query = select(
-        reports.c.decision_id, reports.c.study_instance_uid, reports.c.sop_instance_uid
-    ).where(reports.c.study_instance_uid.in_(study_uids))
-    found: dict[str, list[str]] = {}
-    for _, study, report in sorted(tuple(row) for row in connection.execute(query)):
-        found.setdefault(study, []).append(report)
-    return found
-
-
-def _entry(
-    row: Row[Any], image_count: int, thumbnail: str, report_uids: tuple[str, ...], note: str
-) -> WorklistEntry:
+def _entry(row: Row[Any], note: str) -> WorklistEntry:
     pushed = row.study_instance_uid is None
+    reasons = tuple(row.reasons)
     return WorklistEntry(
         work_item_uid=row.work_item_uid,
         study_instance_uid=row.named_study_uid,
         arrived_at=row.arrived_at,
         reading_class=row.reading_class,
-        reasons=(note, *row.reasons) if note else tuple(row.reasons),
+        reasons=(note, *reasons) if note else reasons,
         outcome=row.outcome,
         # Nothing of a pushed item is awaited here.
         study_state=StudyState.DECIDED if pushed else row.state,
@@ -159,9 +166,9 @@ def _entry(
         accession_number=row.accession_number,
         study_description=_said(row, _STEP_LABEL) if pushed else row.study_description,
         study_date="" if pushed else row.study_date,
-        image_count=image_count,
-        report_uids=report_uids,
-        thumbnail=thumbnail,
+        image_count=row.image_count,
+        report_uids=tuple(json.loads(row.report_uids)),
+        thumbnail=row.thumbnail or "",
         changed_at=row.changed_at,
         step_state=row.step_state,
         claimed_by=row.claimed_by,

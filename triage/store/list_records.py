@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,6 +41,31 @@ class Position:
         return cls(ranked.effective_class, entry.arrived_at, entry.work_item_uid)
 
 
+class Sort(Enum):
+    """By what the lines of a page are sorted. Urgent orders stand first whatever it is."""
+
+    READING = "reading"  # the reading order: the only one that nobody has to ask for
+    ARRIVAL = "arrival"  # first come first
+    PATIENT = "patient"  # name
+    LOCATION = "location"  # where the patient is, then the reading order
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """A stretch of time, both ends within it; None where it is open."""
+
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A stretch of days as DA values (PS3.5 6.2), both within it; empty where it is open."""
+
+    first: str = ""
+    last: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which lines are wanted, in terms that the database can look up.
@@ -61,10 +87,12 @@ class Selection:
         step_states: Any of these states.
         classes: Any of these classes, after the waiting cap.
         outcomes: Any of these outcomes; None for "no result yet".
+        birth_dates: The patient was born in any of these.
+        starts: Its Scheduled Procedure Step Start is in any of these.
+        changes: It was last changed in any of these.
+        told_of: Somebody has set attributes of it: a reader, or the system that pushed it.
         arrived_from: At or after this.
         arrived_until: At or before this.
-        keep_urgent: Lines of urgent orders stay, whatever the other fields say: no filter of a
-            person may hide one.
     """
 
     work_item_uids: tuple[str, ...] = ()
@@ -78,9 +106,12 @@ class Selection:
     step_states: tuple[StepState, ...] = ()
     classes: tuple[ReadingClass, ...] = ()
     outcomes: tuple[Outcome | None, ...] = ()
+    birth_dates: tuple[Days, ...] = ()
+    starts: tuple[Moments, ...] = ()
+    changes: tuple[Moments, ...] = ()
+    told_of: bool = False
     arrived_from: datetime | None = None
     arrived_until: datetime | None = None
-    keep_urgent: bool = False
 
 
 EVERYTHING = Selection()
@@ -101,6 +132,22 @@ class Window:
     total: int
     counts: Mapping[ReadingClass, int]
     overdue: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownWindow:
+    """What a page shows of the list.
+
+    Attributes:
+        window: The lines in the order asked for, urgent orders first, each with its place in the
+            reading order; and the size of the whole open list.
+        outside: Work items of the urgent orders among them that no selection would show.
+        more: There are further lines.
+    """
+
+    window: Window
+    outside: frozenset[str]
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,26 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from triage.store.kept import make_anew
+from triage.store.hl7_schema import hl7_results
+from triage.store.kept import make_anew, renew_triggers
 from triage.store.list_counts_schema import name_words, place_counts
 from triage.store.names import name_keys
 from triage.store.queue_counts_schema import queue_counts
-from triage.store.schema import SCHEMA_VERSION, priority_changes, step_changes, work_items
+from triage.store.receivers_schema import receiver_changes
+from triage.store.schema import (
+    SCHEMA_VERSION,
+    deliveries,
+    instances,
+    priority_changes,
+    step_changes,
+    studies,
+    work_items,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
 _ITEMS_OF_1: Final = text("""
@@ -107,11 +118,28 @@ def _from_2(connection: Connection) -> None:
     """Version 3 keeps counts and name words beside its tables, and finds more by indexes."""
     for name in ("study", "patient", "accession"):
         connection.exec_driver_sql(f"DROP INDEX IF EXISTS work_items_by_{name}")
-    for index in work_items.indexes:
-        index.create(connection, checkfirst=True)
+    _make_indexes(connection, work_items)
+    for table in (receiver_changes, hl7_results):  # the first builds of version 2 had none
+        table.create(connection, checkfirst=True)
     for table in (place_counts, name_words, queue_counts):
         table.create(connection)
     make_anew(connection)
 
 
-_FROM: Final[Mapping[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: Connection) -> None:
+    """Version 4 counts what goes to receivers, and finds by dates and arrivals by indexes."""
+    for table in (studies, instances, work_items, deliveries, receiver_changes, hl7_results):
+        _make_indexes(connection, table)
+    renew_triggers(connection, queue_counts)
+    make_anew(connection)
+
+
+def _make_indexes(connection: Connection, table: Table) -> None:
+    """Make the indexes of a table that it has not yet."""
+    there = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
+    for index in sorted(table.indexes, key=lambda one: str(one.name)):
+        if index.name not in there:
+            index.create(connection)
+
+
+_FROM: Final[Mapping[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3}

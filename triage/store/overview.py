@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Integer, column, select, text
 
 from triage.store.database import Database
-from triage.store.records import analysis_from_json
-from triage.store.schema import LOCATED, deliveries, instances, reports, work_items
-from triage.values import DeliveryState, ImageState
+from triage.store.schema import (
+    FAILING,
+    GIVEN_UP,
+    LOOKED_AT,
+    STORED,
+    deliveries,
+    instances,
+    reports,
+    work_items,
+)
+from triage.store.shown_places import patient_locations
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from triage.values import DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +74,23 @@ class FailingDelivery:
     problem: str
 
 
-# From each place to the next by the index: SQLite itself would go through every line of it.
-_LOCATIONS: Final = text(f"""
-    WITH RECURSIVE place (name) AS (
-        SELECT min(patient_location) FROM work_items WHERE {LOCATED}
-        UNION ALL
-        SELECT (
-            SELECT min(patient_location) FROM work_items
-            WHERE {LOCATED} AND patient_location > place.name
-        ) FROM place WHERE place.name IS NOT NULL
-    )
-    SELECT name FROM place WHERE name IS NOT NULL
+_LAST: Final = f"""
+    SELECT analysis, received_at FROM instances
+    WHERE {LOOKED_AT} ORDER BY instance_id DESC LIMIT :most_films
+"""
+_GATES: Final = text(f"""
+    SELECT json_extract(gate.value, '$.gate'), json_extract(gate.value, '$.passed'), count(*)
+    FROM ({_LAST}), json_each(analysis, '$.gates') AS gate GROUP BY 1, 2
 """)
+_FILMS: Final = text(f"SELECT count(*), min(received_at) FROM ({_LAST})").columns(
+    column("films", Integer), instances.c.received_at
+)
+_LAST_STORED: Final = text(f"""
+    SELECT each.value, (
+        SELECT max(stored_at) FROM deliveries WHERE destination = each.value AND {STORED}
+    )
+    FROM json_each(:names) AS each
+""").columns(deliveries.c.destination, deliveries.c.stored_at)
 
 
 class OverviewVerbs(Database):
@@ -82,37 +99,27 @@ class OverviewVerbs(Database):
     def patient_locations(self) -> tuple[str, ...]:
         """Return the places where patients of open studies are, by name."""
         with self.reading() as connection:
-            return tuple(connection.execute(_LOCATIONS).scalars())
+            return patient_locations(connection)
 
     def gate_counts(self, most_films: int) -> GateCounts:
         """Return what the gates let through and stopped among the films received last."""
-        query = (
-            select(instances.c.analysis, instances.c.received_at)
-            .where(instances.c.state == ImageState.ANALYSED)
-            .order_by(instances.c.instance_id.desc())  # the primary key: no scan, no sort
-            .limit(most_films)
-        )
         with self.reading() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(_GATES, {"most_films": most_films}).all()
+            films, since = connection.execute(_FILMS, {"most_films": most_films}).one()
         passed: Counter[str] = Counter()
         stopped: Counter[str] = Counter()
-        for row in rows:
-            for gate in analysis_from_json(row.analysis).gates:
-                (passed if gate.passed else stopped)[gate.gate] += 1
+        for gate, was_passed, number in rows:
+            (passed if was_passed else stopped)[gate] = number
         counts = (GateCount(name, passed[name], stopped[name]) for name in passed | stopped)
         ordered = sorted(counts, key=lambda one: (-one.stopped, one.gate))
-        since = min((row.received_at for row in rows), default=None)
-        return GateCounts(len(rows), since, tuple(ordered))
+        return GateCounts(films, since, tuple(ordered))
 
-    def last_stored(self) -> dict[str, datetime]:
-        """Return when each destination last took a report."""
-        query = (
-            select(deliveries.c.destination, func.max(deliveries.c.stored_at))
-            .where(deliveries.c.state == DeliveryState.STORED)
-            .group_by(deliveries.c.destination)
-        )
+    def last_stored(self, destinations: Sequence[str]) -> dict[str, datetime]:
+        """Return when destinations last took a report; one that took none is left out."""
+        names = {"names": json.dumps(list(destinations))}
         with self.reading() as connection:
-            return {name: at for name, at in connection.execute(query) if at is not None}
+            rows = connection.execute(_LAST_STORED, names)
+            return {name: at for name, at in rows if at is not None}
 
     def set_aside_images(self, limit: int) -> tuple[SetAsideImage, ...]:
         """Return the images that could not be analysed, the latest first."""
@@ -128,7 +135,7 @@ class OverviewVerbs(Database):
                 work_items,
                 work_items.c.study_instance_uid == instances.c.study_instance_uid,
             )
-            .where(instances.c.state == ImageState.SET_ASIDE, ~instances.c.superseded)
+            .where(text(GIVEN_UP))
             .order_by(instances.c.instance_id.desc())
             .limit(limit)
         )
@@ -148,7 +155,7 @@ class OverviewVerbs(Database):
             )
             .join_from(deliveries, reports)
             .join(work_items, work_items.c.study_instance_uid == reports.c.study_instance_uid)
-            .where(deliveries.c.state != DeliveryState.STORED, deliveries.c.problem != "")
+            .where(text(FAILING))
             .order_by(deliveries.c.delivery_id.desc())
             .limit(limit)
         )

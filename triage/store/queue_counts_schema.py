@@ -1,22 +1,26 @@
-"""How many images, studies and deliveries stand in each state: kept, not counted when asked."""
+"""How much of each queue stands in each state: kept, and not counted when somebody asks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import CheckConstraint, Column, Integer, String, Table
+from sqlalchemy import CheckConstraint, Column, Integer, String, Table, select
 
+from triage.store.hl7_schema import hl7_results
 from triage.store.kept import Kept, keep
+from triage.store.receivers_schema import receiver_changes
 from triage.store.schema import deliveries, instances, metadata, studies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy.engine import Connection
+
 queue_counts = Table(
     "queue_counts",
     metadata,
     Column("kind", String(24), primary_key=True),  # the table that is counted
-    Column("name", String, primary_key=True),  # of a destination; empty for the rest
+    Column("name", String, primary_key=True),  # of a destination or receiver
     Column("state", String(24), primary_key=True),
     Column("number", Integer, nullable=False),
     CheckConstraint("number > 0", name="some_are_queued"),
@@ -26,6 +30,8 @@ _NAMES: Final[Mapping[Table, str]] = {
     instances: "''",
     studies: "''",
     deliveries: "{0}.destination",
+    receiver_changes: "{0}.receiver",
+    hl7_results: "{0}.receiver",
 }
 
 
@@ -53,3 +59,9 @@ def _kept(source: Table, name: str) -> Kept:
 
 
 keep(*(_kept(source, name) for source, name in _NAMES.items()))
+
+
+def numbers_of(connection: Connection, source: Table) -> dict[tuple[str, str], int]:
+    """Return how much of a table stands where, by name and state."""
+    query = select(queue_counts).where(queue_counts.c.kind == source.name)
+    return {(row.name, row.state): row.number for row in connection.execute(query)}

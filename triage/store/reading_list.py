@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Double, and_, func, or_, select, text, type_coerce
+from sqlalchemy import select, text
 
-from triage.store.choosing import condition, index_condition, lookups
 from triage.store.database import Database
 from triage.store.lines import entries_of
-from triage.store.list_records import EVERYTHING, Position, Window
-from triage.store.reading_order import Reading, key_before, keys_after, sorted_keys, stands_in
+from triage.store.list_records import EVERYTHING, Position, ShownWindow, Sort, Window
+from triage.store.places import ended_items, open_places, places_behind
+from triage.store.reading_order import Reading, key_before, keys_after
 from triage.store.schema import OPEN, work_items
+from triage.store.shown_places import outside_of, shown_places
 from triage.store.tally import Tally
 from triage.values import RankedEntry, ReadingClass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
-    from sqlalchemy.sql.elements import ColumnElement
 
-    from triage.store.choosing import Lookup
     from triage.store.list_records import Selection
     from triage.values import WorklistEntry
 
-# Up to so many lines that an index finds are sorted; of more, the order itself is walked.
-_FEW = 5_000
-_FEW_ENOUGH = 100  # no other index needs to be asked
 _PAGE = 500
 _NO_LIMIT = 2**31 - 1
 
@@ -60,7 +56,7 @@ class ReadingListVerbs(Database):
         """
         reading = Reading(now, cap_seconds)
         with self.reading() as connection:
-            places = _open_places(connection, reading, chosen, after, limit)
+            places = open_places(connection, reading, chosen, after, limit)
             found = entries_of(connection, [place.work_item_uid for place in places])
             tally = Tally.read(connection, reading)
             numbers = _numbers(connection, tally, places, whole=chosen == EVERYTHING)
@@ -69,6 +65,40 @@ class ReadingListVerbs(Database):
             for number, place in zip(numbers, places, strict=True)
         )
         return Window(tuple(ranked), tally.total, tally.by_class, tally.overdue)
+
+    def shown_window(
+        self,
+        now: datetime,
+        cap_seconds: float,
+        *,
+        limit: int,
+        selections: Sequence[Selection] = (EVERYTHING,),
+        sort: Sort = Sort.READING,
+    ) -> ShownWindow:
+        """Return what a page shows: every urgent order, then what any of some selections chooses.
+
+        Args:
+            now: When the list is read.
+            cap_seconds: The waiting cap.
+            limit: At most so many lines.
+            selections: What is asked for; urgent orders are shown whatever it is.
+            sort: By what the other lines are sorted.
+        """
+        reading = Reading(now, cap_seconds)
+        with self.reading() as connection:
+            # One more than is shown tells whether there are more.
+            wanted = shown_places(connection, reading, selections, sort, limit + 1)
+            places = wanted[:limit]
+            outside = outside_of(connection, selections, places)
+            found = entries_of(connection, [place.work_item_uid for place in places])
+            tally = Tally.read(connection, reading)
+            numbers = _numbers_of_shown(connection, tally, places)
+        ranked = (
+            RankedEntry.at(number, found[place.work_item_uid], now, cap_seconds)
+            for number, place in zip(numbers, places, strict=True)
+        )
+        window = Window(tuple(ranked), tally.total, tally.by_class, tally.overdue)
+        return ShownWindow(window, outside, more=len(wanted) > limit)
 
     def ranked_entry(
         self, work_item_uid: str, now: datetime, cap_seconds: float
@@ -92,7 +122,7 @@ class ReadingListVerbs(Database):
         place = Position.of(ranked)
         with self.reading() as connection:
             before = key_before(connection, reading, place)
-            behind = keys_after(connection, reading, place, 1, _wanted(EVERYTHING))
+            behind = keys_after(connection, reading, place, 1)
         return (
             before.work_item_uid if before else "",
             behind[0].work_item_uid if behind else "",
@@ -113,11 +143,7 @@ class ReadingListVerbs(Database):
         """
         reading = Reading(now, cap_seconds)
         with self.reading() as connection:
-            open_ = _open_places(connection, reading, selection, None, offset + limit)
-            uids = [place.work_item_uid for place in open_]
-            if len(uids) < offset + limit:
-                uids += _ended(connection, selection, offset + limit - len(uids))
-            uids = uids[offset:]
+            uids = _found(connection, reading, selection, offset, limit)
             found = entries_of(connection, uids)
         return tuple(RankedEntry.at(0, found[uid], now, cap_seconds) for uid in uids)
 
@@ -128,15 +154,12 @@ class ReadingListVerbs(Database):
         cap_seconds: float,
         *,
         limit: int | None = None,
+        offset: int = 0,
     ) -> tuple[str, ...]:
         """Return the work items that `search` would find, in its order, all at one moment."""
         most = _NO_LIMIT if limit is None else limit
         with self.reading() as connection:
-            places = _open_places(connection, Reading(now, cap_seconds), selection, None, most)
-            uids = [place.work_item_uid for place in places]
-            if len(uids) < most:
-                uids += _ended(connection, selection, most - len(uids))
-        return tuple(uids)
+            return tuple(_found(connection, Reading(now, cap_seconds), selection, offset, most))
 
     def worklist_entry(self, work_item_uid: str) -> WorklistEntry | None:
         """Return one line, open or ended, None when there is no such work item."""
@@ -160,7 +183,7 @@ class ReadingListVerbs(Database):
 
     def _page(self, reading: Reading, after: Position | None) -> list[WorklistEntry]:
         with self.reading() as connection:
-            places = keys_after(connection, reading, after, _PAGE, _wanted(EVERYTHING))
+            places = keys_after(connection, reading, after, _PAGE)
             found = entries_of(connection, [place.work_item_uid for place in places])
         return [found[place.work_item_uid] for place in places]
 
@@ -177,61 +200,15 @@ class ReadingListVerbs(Database):
         return tuple(found[uid] for uid in uids)
 
 
-def _open_places(
-    connection: Connection,
-    reading: Reading,
-    chosen: Selection,
-    after: Position | None,
-    limit: int,
-) -> list[Position]:
-    """Return the places of the open lines that are wanted, in reading order."""
-    if chosen.step_states and all(state.final for state in chosen.step_states):
-        return []
-    wanted = _wanted(chosen)
-    lookup = None if chosen.keep_urgent else _fewest(connection, chosen)
-    if lookup is None:
-        return keys_after(connection, reading, after, limit, wanted)
-    holds = or_(*(stands_in(one, also) for one, also in wanted.items()))
-    return sorted_keys(connection, reading, after, limit, and_(lookup.holds, holds))
-
-
-def _wanted(chosen: Selection) -> Mapping[ReadingClass, ColumnElement[bool]]:
-    """Return what must hold for the lines of each effective class that is wanted."""
-    own = condition(chosen)
-    wanted = {one: own for one in ReadingClass if not chosen.classes or one in chosen.classes}
-    if chosen.keep_urgent:
-        wanted[ReadingClass.URGENT_ORDER] = condition(EVERYTHING)
-    return wanted
-
-
-def _fewest(connection: Connection, chosen: Selection) -> Lookup | None:
-    """Return the lookup that finds the fewest lines, None where each finds many."""
-    best, fewest = None, _FEW + 1
-    for lookup in lookups(chosen):
-        query = select(func.count()).select_from(lookup.each.limit(fewest).subquery())
-        number = connection.execute(query).scalar_one()
-        if number < fewest:
-            best, fewest = lookup, number
-        if number <= _FEW_ENOUGH:
-            break
-    return best
-
-
-def _ended(connection: Connection, chosen: Selection, limit: int) -> list[str]:
-    """Return the ended items that are wanted, by arrival."""
-    if chosen.step_states and not any(state.final for state in chosen.step_states):
-        return []
-    holds = and_(condition(chosen), text(f"NOT ({OPEN})"))
-    if chosen.classes:
-        holds = and_(holds, work_items.c.reading_class.in_(chosen.classes))
-    arrived_at: ColumnElement[Any] = work_items.c.arrived_at
-    narrow = index_condition(chosen)
-    if narrow is not None:
-        # Sorted apart from any index: that of the order would be walked from end to end.
-        holds, arrived_at = and_(narrow, holds), type_coerce(work_items.c.arrived_at, Double) + 0.0
-    query = select(work_items.c.work_item_uid).where(holds)
-    query = query.order_by(arrived_at, work_items.c.work_item_uid).limit(limit)
-    return list(connection.execute(query).scalars())
+def _found(
+    connection: Connection, reading: Reading, selection: Selection, offset: int, limit: int
+) -> list[str]:
+    """Return what is looked for: open items in reading order, then ended ones by arrival."""
+    places, passed = places_behind(connection, reading, selection, offset, limit)
+    uids = [place.work_item_uid for place in places]
+    if len(uids) < limit:
+        uids += ended_items(connection, selection, offset - passed, limit - len(uids))
+    return uids
 
 
 def _numbers(
@@ -242,3 +219,11 @@ def _numbers(
         return tally.positions(connection, places)
     (first,) = tally.positions(connection, places[:1])
     return range(first, first + len(places))
+
+
+def _numbers_of_shown(
+    connection: Connection, tally: Tally, places: Sequence[Position]
+) -> Sequence[int]:
+    """Return the positions of what a page shows: urgent orders are all there, and count up."""
+    urgent = sum(place.effective_class is ReadingClass.URGENT_ORDER for place in places)
+    return [*range(1, urgent + 1), *tally.positions(connection, places[urgent:])]

@@ -11,7 +11,7 @@ import heapq
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     Double,
@@ -36,7 +36,7 @@ from triage.store.tally import BELOW, RAISED_TO
 from triage.values import ReadingClass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 # two is off by less than this, and two that differ are further apart than twice this.
 _HALF_A_MICROSECOND = 5e-7
 
+
+EVERY_CLASS: Final = tuple(ReadingClass)
 
 _HORIZON = bindparam("horizon", type_=UtcTime)
 _CAP = bindparam("cap", type_=Double)
@@ -111,7 +113,7 @@ _STREAMS = {one: _own(one) + (_RAISED if one is RAISED_TO else ()) for one in Re
 
 
 # The class after the cap, of any open line.
-_effective = case(
+EFFECTIVE = case(
     (work_items.c.reading_class <= literal_column(str(int(RAISED_TO))), work_items.c.reading_class),
     (work_items.c.held_by != "", work_items.c.reading_class),
     (
@@ -148,7 +150,8 @@ def keys_after(
     reading: Reading,
     after: Position | None,
     limit: int,
-    wanted: Mapping[ReadingClass, ColumnElement[bool]],
+    classes: Collection[ReadingClass] = EVERY_CLASS,
+    holds: ColumnElement[bool] | None = None,
 ) -> list[Position]:
     """Return the places of the open list that follow one, in reading order.
 
@@ -157,27 +160,37 @@ def keys_after(
         reading: When the list is read.
         after: Begin behind this; at the top when None.
         limit: At most so many.
-        wanted: The effective classes that are wanted, each with what holds for its lines.
+        classes: The effective classes that are wanted.
+        holds: What must hold for the lines; None for nothing.
     """
     found: list[Position] = []
-    for effective in ReadingClass:
-        if effective not in wanted or (after is not None and effective < after.effective_class):
+    for effective in sorted(classes):
+        if len(found) >= limit:
+            break
+        if after is not None and effective < after.effective_class:
             continue
         begin = after if after is not None and effective is after.effective_class else None
         left = limit - len(found)
         streams = (
-            _stream(connection, reading, effective, and_(one, wanted[effective]), begin, left)
-            for one in _STREAMS[effective]
+            _stream(connection, reading, effective, each, begin, left)
+            for each in _streams(effective, holds)
         )
         found += islice(heapq.merge(*streams, key=_within_class), left)
-        if len(found) == limit:
-            break
     return found
 
 
-def stands_in(effective: ReadingClass, holds: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the condition that a line stands in a class after the cap, and something holds."""
-    return and_(_effective == literal_column(str(int(effective))), holds)
+def _streams(
+    effective: ReadingClass, holds: ColumnElement[bool] | None
+) -> Iterable[ColumnElement[bool]]:
+    every = _STREAMS[effective]
+    return every if holds is None else (and_(one, holds) for one in every)
+
+
+def stands_in(classes: Collection[ReadingClass]) -> ColumnElement[bool]:
+    """Return the condition that a line stands in one of some classes after the cap."""
+    if len(classes) == len(ReadingClass):
+        return true()
+    return EFFECTIVE.in_([literal_column(str(int(one))) for one in sorted(classes)])
 
 
 def sorted_keys(
@@ -197,15 +210,15 @@ def sorted_keys(
         holds: What holds for them; an index must serve it.
     """
     query = select(
-        _effective.label("effective"), work_items.c.arrived_at, work_items.c.work_item_uid
+        EFFECTIVE.label("effective"), work_items.c.arrived_at, work_items.c.work_item_uid
     )
     query = query.where(holds, text(OPEN))
     values = reading.values
     if after is not None:
         query = query.where(
             or_(
-                _effective > int(after.effective_class),
-                and_(_effective == int(after.effective_class), _follows("first")),
+                int(after.effective_class) < EFFECTIVE,
+                and_(int(after.effective_class) == EFFECTIVE, _follows("first")),
             )
         )
         values |= _values("first", after)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 
 from triage.store.database import Database
+from triage.store.queue_counts_schema import numbers_of
 from triage.store.receiver_records import (
     Ground,
     ReceiverChangeRecord,
@@ -15,7 +16,9 @@ from triage.store.receiver_records import (
     ReceiverStanding,
 )
 from triage.store.receivers_schema import (
+    ALARMING,
     LIVE_STATES,
+    RETRIED,
     receiver_changes,
     receiver_standings,
     receivers,
@@ -37,20 +40,22 @@ class ReceiverViewVerbs(Database):
 
     def receiver_counts(self) -> ReceiverCounts:
         """Return how many changes stand where."""
-        query = select(
-            receiver_changes.c.receiver, receiver_changes.c.state, func.count()
-        ).group_by(receiver_changes.c.receiver, receiver_changes.c.state)
         with self.reading() as connection:
-            rows = connection.execute(query).all()
-        return ReceiverCounts({(name, state): number for name, state, number in rows})
+            counted = numbers_of(connection, receiver_changes)
+        return ReceiverCounts(
+            {(name, ReceiverState(state)): number for (name, state), number in counted.items()}
+        )
 
     def receiver_rows(self) -> tuple[ReceiverRow, ...]:
         """Return how it goes with every receiver that there is, or was."""
-        taken = select(receiver_changes.c.receiver, func.max(receiver_changes.c.acknowledged_at))
+        taken = (
+            select(func.max(receiver_changes.c.acknowledged_at))
+            .where(receiver_changes.c.receiver == receivers.c.name)
+            .scalar_subquery()
+        )
+        query = select(receivers.c.name, receivers.c.configured, taken.label("last_taken"))
         with self.reading() as connection:
-            known = connection.execute(select(receivers).order_by(receivers.c.name)).all()
-            rows = connection.execute(taken.group_by(receiver_changes.c.receiver)).all()
-        last = {row[0]: row[1] for row in rows}
+            known = connection.execute(query.order_by(receivers.c.name)).all()
         counts = self.receiver_counts()
         return tuple(
             ReceiverRow(
@@ -60,22 +65,18 @@ class ReceiverViewVerbs(Database):
                 moved=counts.number(row.name, ReceiverState.CONFIRMED, ReceiverState.TOLD),
                 left=counts.number(row.name, ReceiverState.LEFT),
                 alarms=counts.alarms_of(row.name),
-                last_taken=last.get(row.name),
+                last_taken=row.last_taken,
             )
             for row in known
         )
 
     def receiver_alarms(self, limit: int = 20) -> tuple[ReceiverChangeRecord, ...]:
         """Return the changes that need a person, oldest first."""
-        alarming = receiver_changes.c.state.in_([one for one in ReceiverState if one.alarming])
-        return self._chosen_changes(alarming, limit=limit)
+        return self._chosen_changes(text(ALARMING), limit=limit)
 
     def waiting_receiver_changes(self, limit: int) -> tuple[ReceiverChangeRecord, ...]:
         """Return the changes that went wrong and are tried again without a person, oldest first."""
-        waiting = [one for one in LIVE_STATES if not one.alarming]
-        return self._chosen_changes(
-            receiver_changes.c.state.in_(waiting), receiver_changes.c.problem != "", limit=limit
-        )
+        return self._chosen_changes(text(RETRIED), limit=limit)
 
     def receiver_changes_of(self, study_instance_uid: str) -> tuple[ReceiverChangeRecord, ...]:
         """Return every change of a study at every receiver, oldest first."""

@@ -28,7 +28,7 @@ from triage.values import (
     StudyState,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -54,10 +54,14 @@ studies = Table(
     CheckConstraint("examined <= changes", name="examined_not_ahead"),
     Index("studies_to_examine", "first_arrival", sqlite_where=text("changes > examined")),
     Index("studies_by_state", "state", "last_arrival"),
+    Index("studies_by_birth_date", "patient_birth_date"),
 )
 
-# Images that wait for a worker, word for word as in their index.
+# Images that wait for a worker, word for word as in their index; so those that it gave up, and
+# those that it has looked at.
 WAITING = "state IN ('queued', 'claimed')"
+GIVEN_UP = "state = 'set-aside' AND NOT superseded"
+LOOKED_AT = "state = 'analysed'"
 
 instances = Table(
     "instances",
@@ -100,12 +104,15 @@ instances = Table(
         "received_at",
         sqlite_where=text(WAITING),
     ),
+    Index("images_given_up", "instance_id", sqlite_where=text(GIVEN_UP)),
+    Index("images_looked_at", "instance_id", sqlite_where=text(LOOKED_AT)),
 )
 
 # What makes a line of the open list one that results, the brake and the cap may still move, or
 # one that stays where a person found or put it. Word for word as in the partial indexes: only
 # then does the database use them.
 OPEN = "ended_at IS NULL"
+ENDED = f"NOT ({OPEN})"
 MOVABLE = f"{OPEN} AND claimed_at IS NULL AND held_by = ''"
 FIXED = f"{OPEN} AND (claimed_at IS NOT NULL OR held_by <> '')"
 # Of what is open, the few with something that most lines have not.
@@ -113,6 +120,16 @@ CLAIMED = f"{OPEN} AND claimed_at IS NOT NULL"
 EVERY_CLAIMED = f"{CLAIMED} AND claimed_by >= ''"  # says which index serves it
 LOCATED = f"{OPEN} AND patient_location <> ''"
 LABELLED = f"{OPEN} AND label <> ''"
+SAID = "attributes <> '{}'"  # readers or pushers have said something of it
+TOLD_OF = f"{OPEN} AND {SAID}"
+# What has been said of an item, as far as queries ask for it (DICOM JSON model).
+SAID_START = """json_extract(attributes, '$."00404005".Value[0]')"""
+SAID_BIRTH_DATE = """json_extract(attributes, '$."00100030".Value[0]')"""
+# By what names are put into order; what has none is last.
+NAME_ORDER = (
+    "coalesce(nullif(name_alphabetic, ''), nullif(name_ideographic, ''),"
+    " nullif(name_phonetic, ''), char(1114111))"
+)
 
 work_items = Table(
     "work_items",
@@ -168,7 +185,7 @@ work_items = Table(
     Index(
         "work_items_fixed", "reading_class", "arrived_at", "work_item_uid", sqlite_where=text(FIXED)
     ),
-    Index("work_items_ended", "arrived_at", "work_item_uid", sqlite_where=text(f"NOT ({OPEN})")),
+    Index("work_items_ended", "arrived_at", "work_item_uid", sqlite_where=text(ENDED)),
     Index(
         "work_items_to_cap",
         "arrived_at",
@@ -190,6 +207,21 @@ work_items = Table(
     ),
     Index("work_items_by_location", "patient_location", sqlite_where=text(LOCATED)),
     Index("work_items_by_label", "label", sqlite_where=text(LABELLED)),
+    Index("work_items_told_of", "arrived_at", sqlite_where=text(TOLD_OF)),
+    Index("work_items_by_said_start", text(SAID_START), "ended_at", sqlite_where=text(SAID)),
+    Index(
+        "work_items_by_said_birth_date", text(SAID_BIRTH_DATE), "ended_at", sqlite_where=text(SAID)
+    ),
+    Index("work_items_by_change", "changed_at", "ended_at"),
+    # Orders that a person may ask for, beside the reading order.
+    Index("work_items_by_arrival", "arrived_at", "work_item_uid", sqlite_where=text(OPEN)),
+    Index(
+        "work_items_by_patient_name",
+        text(NAME_ORDER),
+        "arrived_at",
+        "work_item_uid",
+        sqlite_where=text(OPEN),
+    ),
     # Names of what has ended; those of the open list are in name_words.
     Index("work_items_by_name", "name_alphabetic"),
     Index("work_items_by_ideographic_name", "name_ideographic"),
@@ -240,6 +272,10 @@ reports = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
+# Reports that a destination has not taken, and that went wrong; and those that it has.
+FAILING = "state <> 'stored' AND problem <> ''"
+STORED = "state = 'stored'"
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -259,6 +295,8 @@ deliveries = Table(
     CheckConstraint("(state = 'sending') = (lease_owner <> '')", name="sending_has_an_owner"),
     Index("deliveries_due", "destination", "state", "next_attempt_at"),
     Index("deliveries_as_stored", "stored_as"),
+    Index("deliveries_failing", "delivery_id", sqlite_where=text(FAILING)),
+    Index("deliveries_stored", "destination", "stored_at", sqlite_where=text(STORED)),
 )
 
 priority_changes = Table(

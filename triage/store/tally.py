@@ -10,23 +10,24 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import pairwise
+from datetime import UTC, datetime
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, select, text
 
 from triage.store.columns import UtcTime
 from triage.store.list_counts_schema import WIDTHS
+from triage.store.list_records import Position
 from triage.store.schema import EVERY_CLAIMED, FIXED, MOVABLE, work_items
 from triage.values import ReadingClass, class_after_cap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
-    from triage.store.list_records import Position
     from triage.store.reading_order import Reading
 
     Key = tuple[ReadingClass, datetime, str]
@@ -96,6 +97,14 @@ _IN_ALL: Final = text(
     "SELECT reading_class, sum(number) FROM place_counts"
     f" WHERE width = {WIDTHS[0]} GROUP BY held, reading_class"
 )
+_STRETCHES: Final = text("""
+    SELECT bucket, place_counts.held, place_counts.reading_class, number
+    FROM json_each(:groups) AS each CROSS JOIN place_counts
+    WHERE width = :width AND bucket >= :first AND bucket < :end
+    AND place_counts.held = json_extract(each.value, '$[0]')
+    AND place_counts.reading_class = json_extract(each.value, '$[1]')
+""")
+_END_OF_TIME: Final = 2**40  # seconds, after every arrival
 _CLAIMED: Final = select(
     work_items.c.reading_class,
     work_items.c.arrived_at,
@@ -153,6 +162,77 @@ class Tally:
         }
         return [1 + self._before(place, before) for place in places]
 
+    def place_behind(
+        self, connection: Connection, classes: Collection[ReadingClass], number: int
+    ) -> tuple[Position, int]:
+        """Return a place to walk from to the line that has so many lines of some classes before it.
+
+        Args:
+            connection: The transaction.
+            classes: The effective classes that are counted.
+            number: How many lines of them; there must be more.
+
+        Returns:
+            A place, and how many lines behind it are still before that line: few, as long as not
+            many arrived within one of the narrowest stretches that are counted.
+        """
+        left = number
+        for one in sorted(classes):
+            if left < self.by_class[one]:
+                seconds, before = self._moment_behind(connection, one, left)
+                return Position(one, datetime.fromtimestamp(seconds, UTC), ""), left - before
+            left -= self.by_class[one]
+        raise ValueError("there are no more lines than are left out")
+
+    def _moment_behind(
+        self, connection: Connection, effective: ReadingClass, number: int
+    ) -> tuple[int, int]:
+        """Return a moment before which no more lines of a class arrived, and how many did.
+
+        Stretches of time are added up while they have no more lines; the one that has is gone
+        through by the next narrower ones.
+        """
+        counted = dict.fromkeys(_counted_with(effective), 0)
+        begin, until, before = 0, _END_OF_TIME, 0
+        for width in WIDTHS:
+            stretches = {"width": width, "first": begin // width, "end": until // width}
+            rows = connection.execute(
+                _STRETCHES, {"groups": json.dumps(list(counted)), **stretches}
+            )
+            for bucket, members in groupby(sorted(map(tuple, rows)), key=itemgetter(0)):
+                more = {(held, one): some for _, held, one, some in members}
+                reached = {group: seen + more.get(group, 0) for group, seen in counted.items()}
+                end = (bucket + 1) * width
+                standing = self._standing(effective, end, reached)
+                if standing > number:
+                    until = end
+                    break
+                counted, begin, before = reached, end, standing
+        return begin, before
+
+    def _standing(
+        self, effective: ReadingClass, seconds: int, counted: Mapping[tuple[int, int], int]
+    ) -> int:
+        """Return how many lines of a class arrived before a moment: those that are counted too."""
+        moment = (effective, datetime.fromtimestamp(seconds, UTC))
+        claimed = bisect_left(self._claimed, moment) - bisect_left(self._claimed, (effective,))
+        return claimed + self._after_cap(effective, counted)
+
+    def _after_cap(self, own: ReadingClass, counted: Mapping[tuple[int, int], int]) -> int:
+        """Return how many lines stand in a class after the cap, of those that came before some.
+
+        Args:
+            own: The class.
+            counted: How many came before, by whether held and class before the cap.
+        """
+        raised = self._raised
+        if own is RAISED_TO:
+            from_below = sum(min(counted[0, one], raised[one]) for one in BELOW)
+            return counted[0, own] + counted[1, own] + from_below
+        if own in BELOW:
+            return max(0, counted[0, own] - raised[own]) + counted[1, own]
+        return counted[0, own] + counted[1, own]
+
     def _before(self, place: Position, before: Mapping[tuple[str, int, int], int]) -> int:
         """Return how many lines stand before one.
 
@@ -167,12 +247,7 @@ class Tally:
         counted = {
             (held, one): before[place.work_item_uid, held, one] for held, one in _counted_with(own)
         }
-        if own is RAISED_TO:
-            for one in BELOW:
-                counted[0, one] = min(counted[0, one], self._raised[one])
-        elif own in BELOW:
-            counted[0, own] = max(0, counted[0, own] - self._raised[own])
-        return higher + claimed + sum(counted.values())
+        return higher + claimed + self._after_cap(own, counted)
 
 
 def _counted_with(effective: ReadingClass) -> tuple[tuple[int, int], ...]:

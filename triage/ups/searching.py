@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
+from triage.store import EVERYTHING
 from triage.ups import statuses
 from triage.ups.answers import Answer, Found
 from triage.ups.items import present, present_object
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from triage.store import Selection, StepLine
 
 _INPUTS: Final = "InputInformationSequence"
+_FIRST: Final = 10
 _MOST_AT_ONCE: Final = 500
 
 
@@ -80,11 +82,19 @@ class StepSearch(Steps):
         Raises:
             PermanentError: As `search` does.
         """
-        # Where everything matches, what is left out need not be read.
-        skipped = 0 if constrains(query) else offset
-        found = self._search(query, named_in(query), most=offset + limit, skipped=skipped)
-        some = islice(found.items, offset - skipped, offset - skipped + limit)
-        return Found(found.status, self._objects(some, referring=_INPUTS in query))
+        check_query(query)
+        if constrains(query):
+            most = offset + limit
+            found = self._search(query, named_in(query), most=most, at_once=most)
+            lines = islice((line for line, _ in found.items), offset, most)
+            return Found(found.status, self._objects(lines, referring=_INPUTS in query))
+        # Everything matches: what is left out need not be read, nor the rest be compared.
+        now = self._store.clock()
+        uids = self._store.search_uids(
+            EVERYTHING, now, self._cap_seconds, limit=limit, offset=offset
+        )
+        every = iter(self._store.step_lines(uids, now, self._cap_seconds))
+        return Found(statuses.PENDING, self._objects(every, referring=_INPUTS in query))
 
     def _search(
         self,
@@ -92,10 +102,10 @@ class StepSearch(Steps):
         wanted: Container[BaseTag] | None,
         *,
         most: int = LINES_AT_ONCE,
-        skipped: int = 0,
+        at_once: int = _FIRST,
     ) -> Found[tuple[StepLine, Dataset]]:
         check_query(query)
-        items = self._matching(query, wanted, most, skipped)
+        items = self._matching(query, wanted, most, at_once)
         # The status of every answer depends on what items have: on the first of them.
         first = next(items, None)
         if first is None:
@@ -109,7 +119,7 @@ class StepSearch(Steps):
         query: Dataset,
         wanted: Container[BaseTag] | None,
         most: int = LINES_AT_ONCE,
-        skipped: int = 0,
+        at_once: int = _FIRST,
     ) -> Iterator[tuple[StepLine, Dataset]]:
         """Yield the items that match a query, as they stand when it is their turn.
 
@@ -117,14 +127,11 @@ class StepSearch(Steps):
             query: Its keys.
             wanted: The attributes to present, those of the query among them; all when None.
             most: So many will do, as a rule: the database is asked for these first.
-            skipped: So many of the items that the database finds are left out.
+            at_once: So many are read before the first is yielded; then more and more.
         """
         now = self._store.clock()
         uids = self._selected(selection_of(query, self._label), now, max(1, most))
-        for _ in islice(uids, skipped):
-            pass
-        at_once = min(max(1, most - skipped), _MOST_AT_ONCE)
-        for some in iter(lambda: list(islice(uids, at_once)), []):
+        for some in _growing(uids, max(1, at_once)):
             lines = self._store.step_lines(some, now, self._cap_seconds)
             references = self._references(lines) if _INPUTS in query else {}
             for line in lines:
@@ -134,10 +141,10 @@ class StepSearch(Steps):
                     yield line, item
 
     def _objects(
-        self, items: Iterator[tuple[StepLine, Dataset]], *, referring: bool
+        self, lines: Iterator[StepLine], *, referring: bool
     ) -> Iterator[Mapping[str, Any]]:
         """Yield matching items whole, in the DICOM JSON model."""
-        while some := [line for line, _ in islice(items, LINES_AT_ONCE)]:
+        while some := list(islice(lines, LINES_AT_ONCE)):
             references = self._references(some) if referring else {}
             for line in some:
                 own = references.get(line.step.study_instance_uid)
@@ -155,3 +162,11 @@ class StepSearch(Steps):
             seen = set(first)
             every = self._store.search_uids(selection, now, self._cap_seconds)
             yield from (uid for uid in every if uid not in seen)
+
+
+def _growing(uids: Iterator[str], first: int) -> Iterator[list[str]]:
+    """Yield items together, few of them first: whoever asks has an answer soon."""
+    number = first
+    while some := list(islice(uids, min(number, _MOST_AT_ONCE))):
+        yield some
+        number *= 4

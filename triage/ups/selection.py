@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from pydicom.multival import MultiValue
 
-from triage.store import Selection
+from triage.errors import PermanentError
+from triage.store import Days, Moments, Selection
 from triage.values import ReadingClass, StepState
+from triage.worklist.query import days, matches, moments
+from triage.worklist.ups import unvaried
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -37,7 +40,26 @@ def selection_of(query: Dataset, label: str) -> Selection:
         labels=_labels(query, label),
         step_states=_states(query),
         classes=_classes(query),
+        birth_dates=_days(query, "PatientBirthDate"),
+        starts=_moments(query, "ScheduledProcedureStepStartDateTime"),
+        changes=_moments(query, "ScheduledProcedureStepModificationDateTime"),
+        told_of=not matches(query, unvaried(label)),
     )
+
+
+def _days(query: Dataset, keyword: str) -> tuple[Days, ...]:
+    """Return the days that a key asks for; none where only the precise comparison can tell."""
+    try:
+        return tuple(Days(*days(text)) for text in _patterns(query, keyword))
+    except PermanentError:
+        return ()  # whoever asks is told so when the items are compared
+
+
+def _moments(query: Dataset, keyword: str) -> tuple[Moments, ...]:
+    try:
+        return tuple(Moments(*moments(text)) for text in _patterns(query, keyword))
+    except PermanentError:
+        return ()
 
 
 def _states(query: Dataset) -> tuple[StepState, ...]:

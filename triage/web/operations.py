@@ -105,7 +105,7 @@ def _exceptions(site: Site) -> Iterator[tuple[str, Mode]]:
 
 
 def _destinations(site: Site, counts: QueueCounts) -> Iterator[QueueView]:
-    stored = site.store.last_stored()
+    stored = site.store.last_stored([one.name for one in site.settings.destinations])
     for one in site.settings.destinations:
         states = _states(counts.deliveries, one.name)
         address = f"{one.address}:{one.port}"

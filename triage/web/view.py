@@ -43,6 +43,16 @@ class PatientView:
     sex_and_age: str
     hidden: bool
 
+    @property
+    def in_full(self) -> str:
+        """Every form of the name, and the Patient ID: what a line may have no room for."""
+        return " · ".join(filter(None, (self.name, *self.other_names, self.identifier)))
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What stands in small letters under the name."""
+        return tuple(filter(None, (self.sex_and_age, self.birth_date, self.identifier)))
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -91,6 +101,22 @@ class Row:
     def tone(self) -> str:
         """Name of the effective class, for the style sheet."""
         return self.ranked.effective_class.name.lower().replace("_", "-")
+
+    @property
+    def marked(self) -> bool:
+        """Whether people have left a mark on the line."""
+        return bool(self.outside or self.opened_by or self.held_by or self.feedback)
+
+    @property
+    def every_reason(self) -> str:
+        """Every reason, the most telling first."""
+        return "; ".join(self.entry.reasons)
+
+    @property
+    def study_and_place(self) -> str:
+        """What was examined, and where the patient is."""
+        entry = self.entry
+        return " · ".join(filter(None, (entry.study_description, entry.patient_location)))
 
     @property
     def spoken(self) -> str:

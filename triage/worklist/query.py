@@ -222,24 +222,35 @@ def _is_like(pattern: str, text: str) -> bool:
 
 
 def _date_matches(wanted: str, value: str) -> bool:
+    first, last = days(wanted)
+    return first <= value and (not last or value <= last)
+
+
+def days(wanted: str) -> tuple[str, str]:
+    """Return the first and the last day of a DA query value; empty where it is open.
+
+    Raises:
+        PermanentError: It is no date and no range of dates.
+    """
     first, dash, last = (part.replace(".", "").strip() for part in wanted.partition("-"))
     if not all(part == "" or (len(part) == 8 and part.isdecimal()) for part in (first, last)):  # noqa: PLR2004 - YYYYMMDD
         raise PermanentError("a date of the query is no date")
-    if not dash:
-        return first == value
-    return first <= value and (not last or value <= last)
+    return first, last if dash else first
 
 
 def _date_time_matches(wanted: str, value: str) -> bool:
     moment, _ = _span(value)
-    begin, end = _range(wanted)
+    begin, end = moments(wanted)
     return (begin is None or begin <= moment) and (end is None or moment < end)
 
 
-def _range(wanted: str) -> tuple[datetime | None, datetime | None]:
+def moments(wanted: str) -> tuple[datetime | None, datetime | None]:
     """Return the begin and the end, exclusive, of a DT query value; None where it is open.
 
     A value with less than full precision means all of the year, month, day ... that it names.
+
+    Raises:
+        PermanentError: It is no moment and no range of moments.
     """
     if _DATE_TIME.fullmatch(wanted):
         return _span(wanted)

@@ -7,6 +7,7 @@ Type 2 that this system knows nothing about is there and empty, as PS3.4 Table C
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -54,10 +55,23 @@ def work_item(ranked: RankedEntry, label: str, wanted: Container[BaseTag] | None
         wanted: Only these attributes; all of them when None.
     """
     item = Dataset()
-    for keyword, told in _ATTRIBUTES.items():
+    for keyword, told in _OF_LINE.items():
         if wanted is None or _attribute(keyword)[0] in wanted:
-            _put(item, keyword, told(ranked, label))
+            _put(item, keyword, told(ranked))
+    for element in unvaried(label):
+        if wanted is None or element.tag in wanted:
+            item.add(copy(element))
     return item
+
+
+@cache
+def unvaried(label: str) -> Dataset:
+    """Return what every work item of ours says alike, as long as nobody has said more of it.
+
+    Args:
+        label: Worklist Label (0074,1202).
+    """
+    return _dataset(WorklistLabel=label, **_UNVARIED)
 
 
 def work_item_object(
@@ -70,10 +84,15 @@ def work_item_object(
         label: Worklist Label (0074,1202).
         references: Its images and reports, where they are wanted.
     """
-    values = {keyword: told(ranked, label) for keyword, told in _ATTRIBUTES.items()}
+    values = {keyword: told(ranked) for keyword, told in _OF_LINE.items()}
     if references is not None:
         values |= _referring(ranked.entry.study_instance_uid, references)
-    return _object(values)
+    return {**_unvaried_object(label), **_object(values)}
+
+
+@cache
+def _unvaried_object(label: str) -> Mapping[str, Any]:
+    return _object({"WorklistLabel": label, **_UNVARIED})
 
 
 def referring(study_instance_uid: str, references: StepReferences) -> Dataset:
@@ -111,35 +130,14 @@ def _request(entry: WorklistEntry) -> Mapping[str, Value]:
     }
 
 
-# What every work item says, and where it stands in its line.
-_ATTRIBUTES: Final[Mapping[str, Callable[[RankedEntry, str], Value]]] = {
-    "SpecificCharacterSet": lambda _ranked, _label: "ISO_IR 192",
-    "SOPClassUID": lambda _ranked, _label: UPS_PUSH,
-    "SOPInstanceUID": lambda ranked, _label: ranked.entry.work_item_uid,
-    "ScheduledProcedureStepPriority": lambda ranked, _label: ranked.effective_priority.value,
-    "ScheduledProcedureStepModificationDateTime": lambda ranked, _label: date_time(
-        ranked.entry.changed_at
-    ),
-    "ProcedureStepLabel": lambda _ranked, _label: STEP_LABEL,
-    "WorklistLabel": lambda _ranked, label: label,
-    "ScheduledProcedureStepStartDateTime": lambda ranked, _label: date_time(
-        ranked.entry.arrived_at
-    ),
-    "ScheduledWorkitemCodeSequence": lambda _ranked, _label: (INTERPRETATION,),
-    "CommentsOnTheScheduledProcedureStep": lambda ranked, _label: _comment(ranked),
-    "InputReadinessState": lambda ranked, _label: (
-        "INCOMPLETE" if ranked.entry.study_state is StudyState.ARRIVING else "READY"
-    ),
-    "PatientName": lambda ranked, _label: ranked.entry.patient_name,
-    "PatientID": lambda ranked, _label: ranked.entry.patient_id,
-    "PatientBirthDate": lambda ranked, _label: ranked.entry.patient_birth_date,
-    "PatientSex": lambda ranked, _label: ranked.entry.patient_sex,
-    "StudyInstanceUID": lambda ranked, _label: ranked.entry.study_instance_uid,
-    "ReferencedRequestSequence": lambda ranked, _label: (_request(ranked.entry),),
-    "ProcedureStepState": lambda ranked, _label: ranked.entry.step_state.value,
+# What every work item says alike, whatever its line; nothing of it until somebody says more.
+_UNVARIED: Final[Mapping[str, Value]] = {
+    "SpecificCharacterSet": "ISO_IR 192",
+    "SOPClassUID": UPS_PUSH,
+    "ProcedureStepLabel": STEP_LABEL,
+    "ScheduledWorkitemCodeSequence": (INTERPRETATION,),
     **dict.fromkeys(
         (
-            "UnifiedProcedureStepPerformedProcedureSequence",
             "ScheduledProcessingParametersSequence",
             "ScheduledStationNameCodeSequence",
             "ScheduledStationClassCodeSequence",
@@ -148,12 +146,30 @@ _ATTRIBUTES: Final[Mapping[str, Callable[[RankedEntry, str], Value]]] = {
             "ProcedureStepProgressInformationSequence",
             "AdmittingDiagnosesCodeSequence",
         ),
-        lambda _ranked, _label: (),
+        (),
     ),
-    **dict.fromkeys(
-        ("IssuerOfPatientID", "AdmissionID", "AdmittingDiagnosesDescription"),
-        lambda _ranked, _label: "",
+    **dict.fromkeys(("IssuerOfPatientID", "AdmissionID", "AdmittingDiagnosesDescription"), ""),
+}
+
+# What it says of its line.
+_OF_LINE: Final[Mapping[str, Callable[[RankedEntry], Value]]] = {
+    "SOPInstanceUID": lambda ranked: ranked.entry.work_item_uid,
+    "ScheduledProcedureStepPriority": lambda ranked: ranked.effective_priority.value,
+    "ScheduledProcedureStepModificationDateTime": lambda ranked: date_time(ranked.entry.changed_at),
+    "ScheduledProcedureStepStartDateTime": lambda ranked: date_time(ranked.entry.arrived_at),
+    "CommentsOnTheScheduledProcedureStep": _comment,
+    "InputReadinessState": lambda ranked: (
+        "INCOMPLETE" if ranked.entry.study_state is StudyState.ARRIVING else "READY"
     ),
+    "PatientName": lambda ranked: ranked.entry.patient_name,
+    "PatientID": lambda ranked: ranked.entry.patient_id,
+    "PatientBirthDate": lambda ranked: ranked.entry.patient_birth_date,
+    "PatientSex": lambda ranked: ranked.entry.patient_sex,
+    "StudyInstanceUID": lambda ranked: ranked.entry.study_instance_uid,
+    "ReferencedRequestSequence": lambda ranked: (_request(ranked.entry),),
+    "ProcedureStepState": lambda ranked: ranked.entry.step_state.value,
+    # Empty until there are reports, or somebody has read the study.
+    "UnifiedProcedureStepPerformedProcedureSequence": lambda _ranked: (),
 }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from triage.errors import PermanentError
+from triage.store import Sort
 from triage.values import ReadingClass
 from triage.web.strings import say
 
@@ -17,15 +17,6 @@ WINDOW = 100  # lines that a page loads at once, and by which it asks for more
 LONGEST_WINDOW = 5000
 _LONGEST_TEXT = 64
 _LONGEST_WAIT_MINUTES = 100_000.0
-
-
-class Sort(Enum):
-    """By what the lines are sorted. Urgent orders stand first whatever it is."""
-
-    READING = "reading"  # the reading order: the only one that nobody has to ask for
-    ARRIVAL = "arrival"  # first come first
-    PATIENT = "patient"  # name
-    LOCATION = "location"  # where the patient is, then the reading order
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from triage.worklist.words import group_title
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from triage.store import ShownWindow, Window
     from triage.values import RankedEntry
     from triage.web.listing.asking import ListQuery
-    from triage.web.listing.window import ListWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,20 @@ class StudyLine:
 Line = Heading | StudyLine
 
 
-def lines_of(window: ListWindow, query: ListQuery, feedback: Mapping[str, str]) -> tuple[Line, ...]:
+def lines_of(shown: ShownWindow, query: ListQuery, feedback: Mapping[str, str]) -> tuple[Line, ...]:
     """Lay out a window.
 
     Args:
-        window: What is shown.
+        shown: What is shown.
         query: What was asked for.
         feedback: What the reader of the page has said, by Study Instance UID.
     """
-    return tuple(_lines(window, query, feedback))
+    return tuple(_lines(shown, query, feedback))
 
 
-def _lines(window: ListWindow, query: ListQuery, feedback: Mapping[str, str]) -> Iterator[Line]:
-    for effective, members in groupby(window.ranked, key=lambda item: _group(item, query.sort)):
+def _lines(shown: ShownWindow, query: ListQuery, feedback: Mapping[str, str]) -> Iterator[Line]:
+    window = shown.window
+    for effective, members in groupby(window.entries, key=lambda item: _group(item, query.sort)):
         together = tuple(members)
         yield _heading(effective, together, window, query)
         for item in together:
@@ -87,7 +88,7 @@ def _lines(window: ListWindow, query: ListQuery, feedback: Mapping[str, str]) ->
                 ranked=item,
                 late=item.overdue or item.waited_seconds >= item.cap_seconds,
                 feedback=feedback.get(entry.study_instance_uid, ""),
-                outside=entry.work_item_uid in window.outside,
+                outside=entry.work_item_uid in shown.outside,
             )
 
 
@@ -100,7 +101,7 @@ def _group(item: RankedEntry, sort: Sort) -> ReadingClass | None:
 def _heading(
     effective: ReadingClass | None,
     members: Sequence[RankedEntry],
-    window: ListWindow,
+    window: Window,
     query: ListQuery,
 ) -> Heading:
     if effective is None:

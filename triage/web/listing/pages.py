@@ -110,10 +110,10 @@ def _query(asked: Mapping[str, Any]) -> ListQuery:
 
 
 def _lines(site: Site, reading: Reading, query: ListQuery, page: PageFacts) -> tuple[Line, ...]:
-    studies = [item.entry.study_instance_uid for item in reading.window.ranked]
+    studies = [item.entry.study_instance_uid for item in reading.shown.window.entries]
     said = site.store.feedback_on(studies, page.access.user) if page.access.user else {}
     feedback = {study: record.verdict.value for study, record in said.items()}
-    return lines_of(reading.window, query, feedback)
+    return lines_of(reading.shown, query, feedback)
 
 
 def _marks(lines: Sequence[Line]) -> dict[str, int]:
@@ -127,19 +127,14 @@ def _steps(
     way = changes(base or {}, _marks(lines))
     altered = set(way.altered)
     site = site_of(request)
-    html = [_line_html(request, site, line) for line in lines if line.key in altered]
+    shown = [_laid_out(site, line) for line in lines if line.key in altered]
     return {
         "order": [line.key for line in lines] if base is None else None,
         "gone": way.gone,
         "placed": () if base is None else way.placed,
         "altered": way.altered,
-        "html": "".join(html),
+        "html": render(request, "_lines.html", lines=shown),
     }
-
-
-def _line_html(request: Request, site: Site, line: Line) -> str:
-    row, heading = _laid_out(site, line)
-    return render(request, "_row.html" if row else "_heading.html", row=row, heading=heading)
 
 
 def _laid_out(site: Site, line: Line) -> tuple[Row | None, Heading | None]:
@@ -158,7 +153,7 @@ def _positions(reading: Reading, query: ListQuery) -> list[int] | None:
     """Return the lines' places in the reading order; None where they simply count up from 1."""
     if not query.filters and query.sort is Sort.READING:
         return None
-    return [item.position for item in reading.window.ranked]
+    return [item.position for item in reading.shown.window.entries]
 
 
 def _waits(site: Site) -> list[tuple[float, str]]:

@@ -14,8 +14,8 @@ from triage.web.listing.known import KnownLists
 from triage.web.listing.window import Moment, read_window
 
 if TYPE_CHECKING:
+    from triage.store import ShownWindow
     from triage.web.listing.asking import ListQuery
-    from triage.web.listing.window import ListWindow
     from triage.web.site import Site
 
 _SHARED_SECONDS = 1.0  # for so long many readers share one reading of an unchanged list
@@ -26,19 +26,19 @@ _MOST_SHARED = 64
 class Reading:
     """A window of the list, and the places where its patients are."""
 
-    window: ListWindow
+    shown: ShownWindow
     locations: tuple[str, ...]
 
     def head(self) -> dict[str, Any]:
         """Return what a page tells of the list as a whole, fit for JSON."""
-        window = self.window
+        window = self.shown.window
         return {
             "total": window.total,
             "overdue": window.overdue,
             "counts": [(one.value, window.counts.get(one, 0)) for one in ReadingClass],
-            "shown": len(window.ranked),
-            "outside": len(window.outside),
-            "more": window.more,
+            "shown": len(window.entries),
+            "outside": len(self.shown.outside),
+            "more": self.shown.more,
             "locations": self.locations,
         }
 
