@@ -44,8 +44,8 @@ class PatientView:
     hidden: bool
 
     @property
-    def in_full(self) -> str:
-        """Every form of the name, and the Patient ID: what a line may have no room for."""
+    def names_and_identifier(self) -> str:
+        """Every form of the name, and the Patient ID: a line may cut off what is long."""
         return " · ".join(filter(None, (self.name, *self.other_names, self.identifier)))
 
     @property
