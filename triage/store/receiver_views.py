@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.engine import Row
-    from sqlalchemy.sql.elements import ColumnElement
+    from sqlalchemy.sql.elements import ColumnElement, TextClause
 
 _COLUMNS = tuple(receiver_changes.c[name] for name in ReceiverChangeRecord.__dataclass_fields__)
 
@@ -119,7 +119,7 @@ class ReceiverViewVerbs(Database):
             return int(connection.execute(query).scalar_one())
 
     def _chosen_changes(
-        self, *chosen: ColumnElement[bool], limit: int | None = None
+        self, *chosen: ColumnElement[bool] | TextClause, limit: int | None = None
     ) -> tuple[ReceiverChangeRecord, ...]:
         query = select(*_COLUMNS).where(*chosen)
         query = query.order_by(receiver_changes.c.receiver_change_id).limit(limit)
