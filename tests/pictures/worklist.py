@@ -116,7 +116,7 @@ def _take(browser: Browser, url: str, cookie: dict[str, str], scheme: str, out: 
 
 def _make_small(path: Path) -> None:
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 
