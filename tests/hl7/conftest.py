@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.factories import Clock
+from tests.factories import Clock, make_facts, record
 from tests.hl7.ris import BEGIN, END
+from tests.hl7.samples import ACCESSION, PATIENT, STUDY
 from tests.peers import LOOPBACK, free_port
 from triage.delivery.lane import Tools
 from triage.delivery.result_lane import ResultLane
@@ -62,6 +63,19 @@ def settings(store: Store) -> Settings:
             maximum_message_kilobytes=64,
         ),
     )
+
+
+@pytest.fixture
+def arrive(store: Store) -> Callable[..., object]:
+    """Return what lets an image of the study arrive."""
+
+    def make(
+        study: str = STUDY, accession: str = ACCESSION, patient: str = PATIENT, **values: object
+    ) -> object:
+        facts = make_facts(study, accession_number=accession, patient_id=patient, **values)
+        return record(store, facts, content=facts.sop_instance_uid)
+
+    return make
 
 
 @dataclass

@@ -311,6 +311,33 @@ def test_an_acknowledgement_names_the_message_and_swaps_the_parties():
     assert read_acknowledgement(sent, "M78") is None
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "MSH|^~\\&|RIS|GRO\u00df|US|XR|2026||ORM^O01|M\u00c4&1\\T\\2|P|2.3.1||||||UNICODE UTF-8",
+        "MSH#*~!&#RIS#HOSP|ITAL#US#XR#2026##ORM*O01#M^1!T!2#P#2.3.1######8859/1",
+    ],
+    ids=["in UTF-8", "with separators of its own"],
+)
+def test_what_is_echoed_goes_back_byte_by_byte(header):
+    asked = text(header, "PID|1")
+    sent = acknowledge(asked, Acknowledgement(AcknowledgementCode.AR, "no"), AT)
+    mark = asked[3:4]
+    came, answered = asked.split(b"\r")[0].split(mark), sent.split(b"\r")[0].split(mark)
+    assert answered[1:6] == [came[1], came[4], came[5], came[2], came[3]]
+    assert answered[8] == came[8][3:4].join([b"ACK", b"O01", b"ACK"])
+    assert answered[17] == came[17]
+    assert sent.split(b"\r")[1].split(mark)[1:4] == [b"AR", came[9], b"no"]
+
+
+def test_nothing_that_is_echoed_ends_the_answer():
+    asked = orm("M\x1c").replace(b"RIS|HOSPITAL", b"RIS|\x0bHOSPITAL\x7f")
+    sent = acknowledge(asked, Acknowledgement(AcknowledgementCode.AA), AT)
+    assert not set(sent) & {0x0B, 0x1C, 0x7F}
+    assert b"|RIS|HOSPITAL|" in sent
+    assert b"MSA|AA|M|" in sent + b"|"
+
+
 @pytest.mark.parametrize("content", [b"", b"MSH", b"rubbish\x00\xff", text("MSH|^~\\&|A")])
 def test_whatever_came_can_be_answered(content):
     refused = Acknowledgement(AcknowledgementCode.AR, "no message")

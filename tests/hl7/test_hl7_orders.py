@@ -143,6 +143,42 @@ def test_a_report_counts_only_when_all_of_it_is_final(status, results, final):
     assert [type(one) for one in found] == ([ReportNotice] if final else [])
 
 
+@pytest.mark.parametrize(
+    ("second", "statuses", "read"),
+    [
+        ("ACC1", "FF", ["ACC1", "ACC1"]),
+        ("ACC1", "FP", []),
+        ("ACC1", "PF", []),
+        ("", "FP", []),
+        ("ACC2", "FP", ["ACC1"]),
+        ("ACC2", "PF", ["ACC2"]),
+    ],
+)
+def test_a_study_is_read_when_every_report_of_it_in_a_message_is_final(second, statuses, read):
+    head, _, tail = oru(study="").partition(b"OBR|")
+    obr, obx, _ = (b"OBR|" + tail).split(b"\r")
+    segments = []
+    for accession, status in zip(("ACC1", second), statuses, strict=True):
+        segments += [obr.replace(b"ACC1", accession.encode())[:-1] + status.encode()]
+        segments += [obx[:-1] + status.encode()]
+    content = (head + b"\r".join(segments) + b"\r").replace(b"|FI1^RIS|", b"||")
+    assert [one.accession_number for one in notices(content)] == read
+
+
+def test_reports_of_one_study_are_known_by_its_uid_as_well():
+    named = oru(accession="ACC2", status="P", results=("P",))
+    both = oru() + named[named.index(b"OBR|") :]
+    assert notices(both) == ()
+
+
+@pytest.mark.parametrize("before", [b"", b"FHS|^~\\&\rBHS|^~\\&\r"], ids=["two", "a batch of two"])
+def test_two_messages_in_one_frame_are_refused(before):
+    """One answer would stand for both, and the second order for the first patient."""
+    with pytest.raises(MessageError, match="a frame of its own") as refused:
+        notices(before + orm("1", patient="P1") + orm("2", patient="P2", priority="S"))
+    assert (refused.value.code, refused.value.at) == ("100", "MSH^2")
+
+
 def test_a_report_names_its_study_by_uid_or_accession_number():
     (found,) = notices(oru())
     assert (found.study_instance_uid, found.accession_number) == (STUDY, ACCESSION)

@@ -12,12 +12,13 @@ import pytest
 from tests.factories import DIGEST, make_analysis, make_facts, record
 from tests.hl7 import ris
 from tests.hl7.ris import Ris, field
-from tests.hl7.samples import STUDY
+from tests.hl7.samples import PATIENT, STUDY, orm
 from tests.peers import LOOPBACK, free_port
 from triage.codes import CODES
 from triage.delivery import courier, result_lane
 from triage.delivery import lane as loop
 from triage.errors import DeliveryError
+from triage.hl7.desk import Desk
 from triage.hl7.values import MessageKind
 from triage.settings import CharacterSet, Hl7Receiver
 from triage.store import Placement
@@ -191,6 +192,21 @@ def test_ae_is_tried_again_with_the_same_message_and_then_given_up_until_retry(
         told.deliver_due()
     assert states(store) == [DONE]
     assert len(peer.received) == 4
+    assert len(set(peer.received)) == 1
+
+
+def test_a_message_that_comes_again_is_the_same_though_more_is_known_by_then(
+    store, settings, opened, decide, clock
+):
+    """A receiver knows it by its number: another content under the same one would be lost."""
+    with Ris([ris.answer("AE")]) as peer:
+        told = opened(peer.port)
+        decide(patient_id=PATIENT)
+        told.deliver_due()
+        assert b"MSA|AA" in Desk(store, settings).answer(orm())
+        clock.advance(300)
+        told.deliver_due()
+    assert len(peer.received) == 2
     assert len(set(peer.received)) == 1
 
 

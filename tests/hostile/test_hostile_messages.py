@@ -222,6 +222,32 @@ def test_what_does_not_belong_into_an_object_ends_the_association(shared, call, 
     assert running.instances(f"{instance}.1") == ()
 
 
+@pytest.mark.parametrize(
+    "messages",
+    [
+        pytest.param(
+            pdus.message(
+                UPS, pdus.request(Command.FIND, pdus.UPS_PULL, 3, pdus.A_DATA_SET), pdus.query()
+            ),
+            id="query-without-priority",
+        ),
+        pytest.param(
+            pdus.message(
+                ECHO,
+                pdus.request(Command.ECHO | Command.ANSWER, pdus.VERIFICATION, 3, pdus.NO_DATA_SET),
+            ),
+            id="answer-to-nothing",
+        ),
+    ],
+)
+def test_what_is_no_request_ends_the_association_and_keeps_nobody_waiting(shared, call, messages):
+    running = shared()
+    peer = call(running).associate()
+    peer.send(messages)
+    assert PduType.ABORT in {one.kind for one in peer.until_end()}
+    assert running.is_good()
+
+
 @pytest.mark.parametrize("cancelled_at", [0, 3], ids=["with-the-query", "among-the-answers"])
 def test_a_cancel_stops_a_query_with_many_matches(shared, call, cancelled_at):
     running = shared()

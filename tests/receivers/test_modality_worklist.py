@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import subprocess
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,10 +14,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, evt
+from pynetdicom.dimse_messages import C_CANCEL_RQ
 from pynetdicom.sop_class import ModalityWorklistInformationFind
 
 from tests.factories import make_facts, record
-from tests.peers import Peer, end, free_port, program, wait_for_port
+from tests.peers import LOOPBACK, Peer, end, free_port, program, wait_for_port
 from triage.delivery import association
 from triage.delivery.lane import Tools
 from triage.receivers.asking import AskingLane
@@ -29,6 +29,7 @@ from triage.uids import work_item_uid
 from triage.values import ImageState, OrderPriority, Outcome, ReadingClass
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -38,6 +39,8 @@ refused_connection = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
 )
 WAIT_SECONDS = 10.0
+AT_HAND = 100  # answers that a long worklist sends at once: more than are listened to
+PACE_SECONDS = 0.005
 
 
 @dataclass
@@ -140,7 +143,7 @@ class Site:
         self.site.settings = replace(
             self.site.settings,
             modality_worklists=worklists,
-            delivery=replace(self.site.settings.delivery, timeout_seconds=1.0),
+            delivery=replace(self.site.settings.delivery, timeout_seconds=WAIT_SECONDS),
         )
         self.store, self.clock = self.site.store, self.site.clock
         tools = Tools(jitter=lambda: 0.0, monotonic=lambda: self.clock().timestamp())
@@ -225,26 +228,69 @@ def test_a_worklist_never_makes_an_order_less_urgent_than_its_images_say(make_si
     assert site.entry().order_priority is OrderPriority.STAT
 
 
-@contextmanager
-def scripted_worklist(handler) -> Iterator[int]:
-    """Yield the port of a worklist that answers as a handler says."""
-    connections = []
-    entity = AE("RIS")
-    entity.add_supported_context(ModalityWorklistInformationFind)
-    running = entity.start_server(
-        ("127.0.0.1", 0),
-        block=False,
-        evt_handlers=[
-            (evt.EVT_C_FIND, handler),
-            (evt.EVT_CONN_OPEN, lambda event: connections.append(event.assoc.dul.socket.socket)),
-        ],
-    )
-    try:
-        yield running.server_address[1]
-    finally:
-        running.shutdown()
-        for connection in connections:
+class LongWorklist(Peer):
+    """A worklist that heeds no key, and answers with all that it has.
+
+    What it has at hand it sends at once, and the rest one by one: the library reads nothing
+    while it has anything to write, so that a flood of its own would keep it from hearing the
+    word that is waited for here.
+
+    Attributes:
+        heeds_cancel: Whether it ends its answers when it is asked to.
+        length: So many orders it has; None for no end of them. The last is that of `STUDY`.
+        heard: "cancel" when it was asked to, "closed" when the connection has ended.
+    """
+
+    def __init__(self, *, heeds_cancel: bool = True, length: int | None = None) -> None:
+        self.heeds_cancel = heeds_cancel
+        self.length = length
+        self.heard: queue.Queue[str] = queue.Queue()
+        self._cancelled, self._closed = threading.Event(), threading.Event()
+        self._connections: list[socket.socket] = []
+        entity = AE("RIS")
+        entity.add_supported_context(ModalityWorklistInformationFind)
+        handlers = [
+            (evt.EVT_CONN_OPEN, self._open),
+            (evt.EVT_C_FIND, self._answer),
+            (evt.EVT_DIMSE_RECV, self._listen),
+            (evt.EVT_CONN_CLOSE, self._close),
+        ]
+        self._server = entity.start_server((LOOPBACK, 0), block=False, evt_handlers=handlers)
+        self.port = int(self._server.server_address[1])
+
+    def stop(self) -> None:
+        """End it."""
+        self._server.shutdown()
+        for connection in self._connections:
             connection.close()  # the library leaves one open that was reset
+
+    def _answer(self, _event):
+        for number in count(1):
+            if self._cancelled.is_set() and self.heeds_cancel:
+                yield 0xFE00, None
+                return
+            if self._closed.wait(PACE_SECONDS if number > AT_HAND else 0.0):
+                return
+            order = Dataset()
+            order.AccessionNumber, order.StudyInstanceUID = f"B{number}", f"1.3.{number}"
+            order.RequestedProcedurePriority = "STAT"
+            if number == self.length:
+                order.AccessionNumber, order.RequestedProcedurePriority = "A1", "HIGH"
+            yield 0xFF00, order
+            if number == self.length:
+                return
+
+    def _open(self, event):
+        self._connections.append(event.assoc.dul.socket.socket)
+
+    def _listen(self, event):
+        if isinstance(event.message, C_CANCEL_RQ):
+            self._cancelled.set()
+            self.heard.put("cancel")
+
+    def _close(self, _event):
+        self._closed.set()
+        self.heard.put("closed")
 
 
 @pytest.mark.parametrize("heeds_cancel", [True, False], ids=["heeds", "goes on"])
@@ -253,27 +299,22 @@ def test_a_worklist_that_answers_with_all_it_has_is_not_believed(
 ):
     if not heeds_cancel:
         monkeypatch.setattr(association, "_MOST_UNHEARD", 20)
-    heard = queue.Queue()
-
-    def every(event):
-        for number in count():
-            if event.is_cancelled and heeds_cancel:
-                heard.put("cancel")
-                yield 0xFE00, None
-                return
-            if event.assoc.acse.is_aborted():
-                heard.put("abort")
-                return
-            order = Dataset()
-            order.AccessionNumber, order.StudyInstanceUID = f"B{number}", f"1.3.{number}"
-            order.RequestedProcedurePriority = "STAT"
-            yield 0xFF00, order
-
-    with scripted_worklist(every) as port:
-        site = Site(make_site, worklist(port))
+    with LongWorklist(heeds_cancel=heeds_cancel) as endless:
+        site = Site(make_site, worklist(endless.port))
         site.receive()
         site.lane.ask_due()
-        assert heard.get(timeout=WAIT_SECONDS) == ("cancel" if heeds_cancel else "abort")
+        assert [endless.heard.get(timeout=WAIT_SECONDS) for _ in range(2)] == ["cancel", "closed"]
     assert site.entry().order_priority is OrderPriority.UNKNOWN
     site.clock.advance(WAIT_SECONDS)
     assert site.ready() == (STUDY,)
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"), [(64, OrderPriority.HIGH), (65, OrderPriority.UNKNOWN)]
+)
+def test_a_worklist_that_heeds_no_key_is_heard_as_long_as_it_is_short(make_site, length, expected):
+    with LongWorklist(length=length) as long:
+        site = Site(make_site, worklist(long.port))
+        site.receive()
+        site.lane.ask_due()
+    assert site.entry().order_priority is expected

@@ -13,6 +13,7 @@ from pynetdicom.sop_class import UnifiedProcedureStepPull, UnifiedProcedureStepP
 
 from tests.peers import DeafPeer, Peer, free_port
 from triage.delivery.association import PeerError, Trouble
+from triage.receivers import ups
 from triage.receivers.ups import UpsManager, new_work_item
 from triage.settings import UpsReceiver
 from triage.store import ReceiverStudy
@@ -148,6 +149,28 @@ def test_a_manager_s_own_work_item_is_found_and_set_and_no_other(make_site, mana
     shown = [item.ScheduledProcedureStepPriority for item in manager.items.values()]
     assert shown == ["LOW", "MEDIUM", "MEDIUM"]
     assert manager.asked == ["N-SET"]
+
+
+@pytest.mark.parametrize(
+    ("items", "problem"),
+    [
+        ({f"1.9.{number}": STUDY for number in range(5)}, "names more than 4 work items"),
+        ({f"1.9.{number}": "1.2.9" for number in range(30)}, "match Study Instance UID"),
+    ],
+    ids=["of the study", "of others"],
+)
+def test_a_manager_that_answers_with_all_it_has_is_not_heard_out(
+    make_site, manager, monkeypatch, items, problem
+):
+    monkeypatch.setattr(ups, "_MOST_MATCHES", 4)
+    monkeypatch.setattr(ups, "_MOST_ANSWERS", 20)
+    manager.items |= {uid: item_of(study) for uid, study in items.items()}
+    site = make_site(adapter(manager.port))
+    site.study(STUDY, Outcome.ABNORMAL)
+    site.carry("manager")
+    (change,) = site.changes(name="manager")
+    assert problem in change.problem
+    assert manager.asked == []
 
 
 def test_a_work_item_that_a_reader_has_claimed_is_left_alone(make_site, manager):

@@ -211,6 +211,20 @@ def test_queues_are_read_from_their_counts(store, plans):
     assert all("USING INDEX images_waiting (urgent=?)" in step for step in read[1:]), read
 
 
+@pytest.mark.parametrize(
+    ("verb", "index"),
+    [
+        (lambda store: store.failing_results(20), "hl7_results_failing"),
+        (lambda store: store.last_acknowledged(), "hl7_results_taken"),
+        (lambda store: store.waiting_receiver_changes(20), "receiver_changes_retried"),
+    ],
+)
+def test_what_the_queues_tell_operators_is_found_by_index(store, plans, verb, index):
+    steps = [step for said in plans(lambda: verb(store)) for step in said]
+    assert any(index in step for step in steps), steps
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+
+
 def test_the_cap_is_noted_in_a_few_statements_however_many_lines_it_raises(store):
     """The receivers are looked up once, not for each line."""
     said = []

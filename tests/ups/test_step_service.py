@@ -311,6 +311,25 @@ def test_a_reader_cannot_leave_more_than_there_is_room_for(service, study):
     assert service.update(uid, asked, "", "READER").status == 0x0213
 
 
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [(" IN PROGRESS ", 0x0000), ("In Progress", 0x0115), ("READ", 0x0115), ("", 0x0115)],
+)
+def test_a_state_is_its_word_and_spaces_around_it_say_nothing(service, study, state, status):
+    assert service.change_state(study(), state, MINE, "READER").status == status
+
+
+def test_nobody_pushes_more_than_there_is_room_for(service, store):
+    pushed = make_pushed_step(TextValue="x" * 1_000_001)
+    assert service.create("2.25.404", pushed, "PUSHER").status == 0x0213
+    assert store.step("2.25.404") is None
+
+
+@pytest.mark.parametrize("uid", ["abc", "1..2", "1." + "2" * 70, GLOBAL_SUBSCRIPTION])
+def test_a_pushed_item_needs_a_uid_of_its_own(service, uid):
+    assert service.create(uid, make_pushed_step(), "PUSHER").status == 0x0117
+
+
 def test_ended_items_come_behind_the_open_ones_and_pages_meet(service, study):
     uids = [study(accession_number="PAGES") for _ in range(5)]
     bring_to(service, uids[0], StepState.COMPLETED)

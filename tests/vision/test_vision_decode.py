@@ -21,6 +21,7 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLSLossless,
     RLELossless,
 )
 
@@ -303,7 +304,7 @@ def test_the_malformed_corpus_ends_in_films_or_permanent_errors(test_data: Path)
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_no_damage_leads_to_anything_but_a_film_or_a_known_error(
@@ -317,8 +318,9 @@ def test_no_damage_leads_to_anything_but_a_film_or_a_known_error(
         "1.4",
     )
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    if data.draw(st.booleans()):
-        dataset.compress(RLELossless, generate_instance_uid=False)
+    syntax = data.draw(st.sampled_from([None, RLELossless, JPEGLSLossless, JPEG2000Lossless]))
+    if syntax:
+        dataset.compress(syntax, generate_instance_uid=False)
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     content = bytearray(buffer.getvalue())

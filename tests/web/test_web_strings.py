@@ -22,7 +22,7 @@ from triage.web.listing.asking import Sort
 from triage.web.strings import STRINGS, say, strings_for_scripts
 
 WEB = Path(triage.web.__file__).parent
-PYTHON = [path for path in WEB.rglob("*.py") if path.name != "strings.py"]
+PYTHON = [path for path in WEB.rglob("*.py") if "strings" not in path.parts]
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
 # UPS-RS speaks to programs, in the words of its standard; the server and TLS to administrators.
 PAGES = [
@@ -124,6 +124,12 @@ def test_what_people_are_refused_with_is_no_sentence_of_the_handler(path):
         for word in words
         if isinstance(word, spoken) and not isinstance(getattr(word, "value", ""), int)
     ]
+
+
+def test_no_key_stands_in_two_places():
+    rooms = [ast.parse(path.read_text()) for path in sorted((WEB / "strings").glob("*.py"))]
+    tables = [node for room in rooms for node in ast.walk(room) if isinstance(node, ast.Dict)]
+    assert sum(len(table.keys) for table in tables) == len(STRINGS)
 
 
 def test_a_count_of_one_is_told_in_the_singular():

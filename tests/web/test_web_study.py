@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from triage.values import ImageState, OperatingPoint, Outcome
+from triage.web.history import Past
 from triage.web.study import study_view
 
 PATIENT = {
@@ -89,7 +90,7 @@ def test_a_finding_that_only_describes_another_one_is_seen_or_not_seen(morning, 
     for logit in (2.0, 0.0):
         study = morning.receive()
         morning.analyse(logit)
-        view = study_view(morning.store.study(study), algorithm)
+        view = study_view(Past(morning.store.study(study)), algorithm)
         verdicts += [finding.verdict for film in view.films for finding in film.findings]
     assert verdicts == ["seen", "not-seen"]
 
@@ -103,3 +104,21 @@ def test_a_failed_gate_stands_first_and_its_scores_do_not_count(morning, serve):
     assert page.index("the image is blurred") < page.index("header.view")
     assert "Not counted: a gate failed</td>" in page
     assert "Suspected</td>" not in page
+
+
+def test_other_studies_of_a_patient_are_those_under_the_very_same_id(morning, serve):
+    """A Patient ID may look like a pattern, or be missing: neither makes two people one."""
+    films = {"A*": "quince", "AB": "medlar", "A?": "sloe", "": "rowan", "A": "bullace"}
+    described = {f"{film}-{number}": film for film in films.values() for number in (1, 2)}
+    patient_of = {film: patient for patient, film in films.items()}
+    for words, film in described.items():
+        morning.study_with(Outcome.ABNORMAL, patient_id=patient_of[film], study_description=words)
+    with serve().client() as client:
+        lines = client.get("/api/worklist").json()["entries"]
+        assert len(lines) == len(described)
+        for line in lines:
+            own = line["study_description"]
+            page = client.get(f"/studies/{line['work_item_uid']}/fragment").text
+            same = {one for one in described if described[one] == described[own]}
+            expected = {own} if described[own] == "rowan" else same
+            assert {one for one in described if one in page} == expected

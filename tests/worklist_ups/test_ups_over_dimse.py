@@ -203,8 +203,9 @@ def test_a_query_that_is_cancelled_ends(associate, monkeypatch):
         b"\x10\x00\x20\x00\xff\xff\xff\x7f",
         (b"\x40\x00\x70\xa3\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff") * 5000,
         b"\x10\x00\x30\x00\x08\x00\x00\x00someday!",
+        b"\x40\x00\x70\xa3\x04\x00\x00\x00ACC1",
     ],
-    ids=["length-bomb", "nesting-bomb", "no-date"],
+    ids=["length-bomb", "nesting-bomb", "no-date", "text-for-items"],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 def test_a_query_that_cannot_be_understood_is_refused(associate, identifier):

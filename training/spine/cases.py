@@ -37,11 +37,13 @@ _TRAINED_SHIFTS: Final = (
 )
 _READ_SHIFTS: Final = (*_TRAINED_SHIFTS, Degradation.ROTATION)
 # Of each ten films that only readers learn from: those with a single finding come first.
-_ALONE: Final = 4
-_SPOILT: Final = (1, 3, 4, 5)
+_ALONE: Final = 5
+_SPOILT: Final = (1, 3, 5, 6)
 _MOST_TRAINED: Final = 0.5  # severity; beyond it a film is to be stopped, not read
 _SLIPS: Final = tuple(f"listhesis:{disc}" for disc in ("C3/C4", "C4/C5", "C5/C6", "C6/C7"))
 _CANALS: Final = tuple(f"canal-narrowing:C{number}" for number in (3, 4, 5, 6, 7))
+_SPURS: Final = tuple(f"spondylosis:{disc}" for disc in ("C4/C5", "C5/C6", "C6/C7"))
+_OVERLOOKED: Final = (*_SLIPS, *_CANALS, *_SPURS)
 # What is drawn on purpose to train on: films as they come show too little of it.
 _TRAINED: Final[tuple[tuple[tuple[str, ...], ...], ...]] = (
     (("kyphosis",), *((slip,) for slip in _SLIPS)),
@@ -100,9 +102,9 @@ def _training_case(index: int, seed: int) -> PhantomCase:  # noqa: PLR0911 - a t
 def reading_cases(count: int, seed: int) -> list[PhantomCase]:
     """Films in scope that readers learn from beside those of `training_cases`.
 
-    Of each ten, six come as they come, and four show a single slip or a single narrow canal: what
-    readers overlook, and what films as they come show least. Two of either kind are spoilt or
-    turned a little.
+    Of each ten, five come as they come, and five show a single slip, a single narrow canal or a
+    single low disc with spurs: what readers overlook. Two of either kind are spoilt or turned a
+    little.
     """
     return [_reading_case(index, first_seed("reading", seed) + index) for index in range(count)]
 
@@ -116,7 +118,7 @@ def _reading_case(index: int, seed: int) -> PhantomCase:
     severity = float(chance.uniform(0, _MOST_TRAINED)) if spoilt else None
     wanted = None
     if kind < _ALONE:
-        wanted = (*_SLIPS, *_CANALS)[(4 * turn + kind) % (len(_SLIPS) + len(_CANALS))]
+        wanted = _OVERLOOKED[(_ALONE * turn + kind) % len(_OVERLOOKED)]
     case = draw_case(
         seed,
         findings=None if wanted is None else (wanted,),

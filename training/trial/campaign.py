@@ -34,7 +34,7 @@ _FIRST_SEED: Final = 10**12
 _SEEDS_SPAN: Final = 10**9
 _CELL_SPAN: Final = 10**6
 
-_MISSES_BORNE: Final = 3  # a cell is drawn until it could show its claim with so many misses
+_MISSES_BORNE: Final = 5  # a cell is drawn until it could show its claim with so many misses
 _FIRST_LOOK: Final = 60  # films after which a cell may be left as one that the gates stop
 
 

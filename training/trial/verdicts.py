@@ -160,12 +160,15 @@ def settled(films: Sequence[TrialFilm], wanted: int) -> bool:
 
     Args:
         films: Those read so far.
-        wanted: Abnormal films past the gates that are enough for the certificate.
+        wanted: Abnormal films that are enough to show what the certificate says: of those that
+            passed the gates, or of all where the gates stop most.
     """
     stopped = sum(film.stopped for film in films)
-    passed = sum(film.abnormal and not film.stopped for film in films)
     clearly = (1 + STOPPED_SHARE) / 2
-    return stopped >= clearly * len(films) or passed >= wanted
+    if stopped >= clearly * len(films):
+        return True
+    mostly = stopped > len(films) / 2
+    return sum(film.abnormal and (mostly or not film.stopped) for film in films) >= wanted
 
 
 def _area(films: Sequence[TrialFilm], column: int | None) -> Interval | None:

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from triage.settings import Settings
-    from triage.store import QueueCounts, ReceiverChangeRecord, ResultRecord, StudyRecord
+    from triage.store import (
+        FeedbackRecord,
+        QueueCounts,
+        ReceiverChangeRecord,
+        ResultRecord,
+        StudyRecord,
+    )
 
 
 def status(settings: Settings) -> int:
@@ -102,22 +108,26 @@ def study(settings: Settings, uid: str, *, as_json: bool) -> int:
         record = store.study(uid)
         if record is None and (entry := store.worklist_entry(uid)) is not None:
             record = store.study(entry.study_instance_uid)
-        told = store.receiver_changes_of(record.entry.study_instance_uid) if record else ()
-        results = () if record is None else store.results_of(record.entry.study_instance_uid)
+        known = record.entry.study_instance_uid if record else ""
+        told, results = store.receiver_changes_of(known), store.results_of(known)
+        said = store.study_feedback(known)
     if record is None:
         raise PermanentError(
             f"no study {uid} is known; `triage worklist` and the page name those that are"
         )
+    lines = _history(record, told, results, said)
     if as_json:
-        lines = _history(record, told, results)
         print(json.dumps(lines, indent=2))  # noqa: T201 - the command's output
     else:
-        _print_history(open_console(), record, told, results)
+        _print_history(open_console(), record, lines)
     return 0
 
 
 def _history(
-    record: StudyRecord, told: Sequence[ReceiverChangeRecord], results: Sequence[ResultRecord]
+    record: StudyRecord,
+    told: Sequence[ReceiverChangeRecord],
+    results: Sequence[ResultRecord],
+    said: Sequence[FeedbackRecord],
 ) -> list[dict[str, str]]:
     """Return everything that happened to a study as dated lines, oldest first."""
     lines: list[tuple[str, str, str]] = []
@@ -157,6 +167,9 @@ def _history(
         number = f" {result.control_id}" if result.control_id else ""
         text = f"result{number} to {result.receiver}: {result.state.value}"
         lines.append((when.isoformat(), "HL7", _with(text, result.problem)))
+    for word in said:
+        text = f"{word.user_name}: {word.verdict.value}, of decision {word.decision_number}"
+        lines.append((word.given_at.isoformat(), "reader", text))
     lines += [(at, "receiver", text) for at, text in receiver_lines(told)]
     return [{"at": at, "what": what, "text": text} for at, what, text in sorted(lines)]
 
@@ -166,10 +179,7 @@ def _with(text: str, detail: str) -> str:
 
 
 def _print_history(
-    console: Console,
-    record: StudyRecord,
-    told: Sequence[ReceiverChangeRecord],
-    results: Sequence[ResultRecord],
+    console: Console, record: StudyRecord, history: Sequence[Mapping[str, str]]
 ) -> None:
     entry = record.entry
     console.print(f"study {entry.study_instance_uid}", markup=False)
@@ -178,5 +188,5 @@ def _print_history(
         f"{entry.study_state.value}, priority {entry.priority.value}: {'; '.join(entry.reasons)}",
         markup=False,
     )
-    for line in _history(record, told, results):
+    for line in history:
         console.print(f"{line['at'][:19]}  {line['what']:<9} {line['text']}", markup=False)

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from triage.errors import MessageError
-from triage.hl7.parsing import first, header_field, read_message
+from triage.hl7.parsing import first, header_delimiters, header_field, read_message
 from triage.hl7.text import STANDARD, joined
 from triage.hl7.values import Acknowledgement, AcknowledgementCode
 
@@ -90,34 +90,36 @@ def header(
 
 
 def acknowledge(content: bytes, answer: Acknowledgement, at: datetime) -> bytes:
-    """Return the acknowledgement of a received message, in its own version.
+    """Return the acknowledgement of a received message, in its own version and separators.
 
     Args:
         content: The message, or the beginning of one that could not be read.
         answer: What became of it.
         at: The present time.
     """
-    kind, number, version = (header_field(content, field) for field in (9, 10, 12))
-    trigger = STANDARD.escaped(_part(kind, 2))
-    parties = [STANDARD.escaped(header_field(content, field)) for field in (5, 6, 3, 4)]
+    marks = header_delimiters(content) or STANDARD
+    kind, number, version, character_set = (_echoed(content, field) for field in (9, 10, 12, 18))
+    trigger = _part(kind, 2, marks)
+    parties = [_echoed(content, field) for field in (5, 6, 3, 4)]
     fields = {
-        1: STANDARD.encoding,
+        1: marks.encoding,
         **dict(enumerate(parties, start=2)),
         6: timestamp(at),
-        8: f"ACK^{trigger}^ACK" if trigger else "ACK",
+        8: marks.component.join(("ACK", trigger, "ACK")) if trigger else "ACK",
         9: control_id("acknowledgement", *parties, number),
-        10: STANDARD.escaped(header_field(content, 11)) or "P",
-        11: STANDARD.escaped(version) or "2.5.1",
+        10: _echoed(content, 11) or "P",
+        11: version or "2.5.1",
+        **({17: character_set} if character_set else {}),
     }
     said = {
         1: answer.code.value,
-        2: STANDARD.escaped(number),
-        3: STANDARD.escaped(answer.problem[:_LONGEST_COMPLAINT]),
+        2: number,
+        3: marks.escaped(answer.problem[:_LONGEST_COMPLAINT]),
     }
-    segments = [STANDARD.segment("MSH", fields), STANDARD.segment("MSA", said)]
+    segments = [marks.segment("MSH", fields), marks.segment("MSA", said)]
     if answer.code is not AcknowledgementCode.AA:
-        segments.append(_error(answer, fields[11]))
-    # What was echoed was read byte by byte, and goes back as it came.
+        segments.append(_error(answer, fields[11], marks))
+    # The header was read byte by byte: what is echoed of it goes back as it came.
     return joined(segments).encode("latin-1", errors="replace")
 
 
@@ -147,23 +149,35 @@ def read_acknowledgement(content: bytes, number: str) -> Acknowledgement | None:
     return Acknowledgement(code, f"the receiver answered {shown}{detail}")
 
 
-def _error(answer: Acknowledgement, version: str) -> str:
+def _error(answer: Acknowledgement, version: str, marks: Delimiters) -> str:
     """Return ERR: where and what the fault is, in the form that a version has for it."""
     code = (answer.error, _ERRORS[answer.error], "HL70357")
     if not version.startswith(_WITH_CODED_ERRORS):
         # ELD: segment, its sequence, field, and what is wrong with it.
         place = [*answer.at.split("^"), "", ""][:3]
-        said = STANDARD.subcomponent.join(code)
-        return STANDARD.segment("ERR", {1: STANDARD.component.join([*place, said])})
+        said = marks.subcomponent.join(code)
+        return marks.segment("ERR", {1: marks.component.join([*place, said])})
     fields = {
-        2: STANDARD.components(*answer.at.split("^")),
-        3: STANDARD.components(*code),
+        2: marks.components(*answer.at.split("^")),
+        3: marks.components(*code),
         4: "E",
-        7: STANDARD.escaped(answer.problem),
+        7: marks.escaped(answer.problem),
     }
-    return STANDARD.segment("ERR", fields)
+    return marks.segment("ERR", fields)
 
 
-def _part(field: str, number: int) -> str:
-    parts = field.split("^")
+def _echoed(content: bytes, number: int) -> str:
+    """Return a field of a message's header as it came: its sender may compare byte by byte.
+
+    Between the message's own separators it needs no escapes; control characters are left out,
+    which might end the segment or the frame.
+    """
+    said = header_field(content, number)
+    if header_delimiters(content) is None:
+        return STANDARD.escaped(said)
+    return "".join(character for character in said if character >= " " and character != "\x7f")
+
+
+def _part(field: str, number: int, marks: Delimiters) -> str:
+    parts = field.split(marks.component)
     return parts[number - 1] if number <= len(parts) else ""

@@ -178,14 +178,21 @@ def _reports(received: Received) -> Iterable[Notice]:
     if not groups:
         raise MessageError("the report has no OBR segment", at="OBR^1")
     patient_ids = received.repetitions(first(head, "PID"), 3)
-    for group in groups:
-        if not _is_final(received, group):
-            continue
-        notice = ReportNotice(
-            _study_reported_on(received, (*head, *group)),
-            received.value(group[0], 18) or received.value(group[0], 3),
-            patient_ids,
+    told = [
+        (
+            _is_final(received, group),
+            ReportNotice(
+                _study_reported_on(received, (*head, *group)),
+                received.value(group[0], 18) or received.value(group[0], 3),
+                patient_ids,
+            ),
         )
+        for group in groups
+    ]
+    unfinished = [notice for final, notice in told if not final]
+    for final, notice in told:
+        if not final or any(_may_be_one(notice, other) for other in unfinished):
+            continue
         if not (notice.study_instance_uid or notice.accession_number):
             raise MessageError(
                 "the report names neither a Study Instance UID nor an accession number (OBR-18)",
@@ -193,6 +200,15 @@ def _reports(received: Received) -> Iterable[Notice]:
                 at="OBR^1^18",
             )
         yield notice
+
+
+def _may_be_one(one: ReportNotice, other: ReportNotice) -> bool:
+    """Whether two reports of a message may be about one study: then both have to be final."""
+    if one.study_instance_uid and one.study_instance_uid == other.study_instance_uid:
+        return True
+    if one.accession_number and one.accession_number == other.accession_number:
+        return True
+    return not (other.study_instance_uid or other.accession_number)
 
 
 def _is_final(received: Received, group: Sequence[hl7.Segment]) -> bool:

@@ -125,6 +125,13 @@ def read_text(text: str, character_set: str | None = "") -> Received:
     except (hl7.HL7Exception, AssertionError, ArithmeticError, LookupError, ValueError) as error:
         raise MessageError("the message cannot be taken apart into segments and fields") from error
     segments = tuple(segment for segment in message if str(segment).strip())
+    if any(name_of(segment) == "MSH" for segment in segments[1:]):
+        # One acknowledgement cannot answer two, and one's patient is not the other's.
+        raise MessageError(
+            "the frame holds more than one message: send each in a frame of its own",
+            code="100",
+            at="MSH^2",
+        )
     nobody = MessageIdentity("", "", "", "")
     return _identified(Received(segments, delimiters, character_set, nobody))
 
@@ -144,11 +151,22 @@ def header_field(content: bytes, number: int) -> str:
     return value.split(head[5:6] or "~")[0].strip()
 
 
+def header_delimiters(content: bytes) -> Delimiters | None:
+    """Return MSH-1 and MSH-2 from the bytes of a message; None where they name no separators."""
+    start = content.find(_HEADER)
+    if start < 0:
+        return None
+    try:
+        return _delimiters(content[start : start + _SHORTEST_HEADER].decode("latin-1"))
+    except MessageError:
+        return None
+
+
 def _delimiters(text: str) -> Delimiters:
     header = text[:_SHORTEST_HEADER]
     marks = header[3:]
     plain = len(marks) == _SHORTEST_HEADER - 3 and len(set(marks)) == len(marks)
-    if not plain or any(mark.isalnum() or mark.isspace() for mark in marks):
+    if not plain or any(mark.isalnum() or not "!" <= mark <= "~" for mark in marks):
         raise MessageError(
             "MSH-1 and MSH-2 do not name five different separators", code="102", at="MSH^1^2"
         )

@@ -142,8 +142,11 @@ class IntakeAssociation(Association):
             self._serve_store(message, waiting.context_id)
         elif isinstance(message, C_STORE) and message.is_valid_request:
             self._refuse_empty(message, waiting.context_id)
+        elif _complete(message).is_valid_request:
+            self._serve_request(message, waiting.context_id)
         else:
-            self._serve_request(_complete(message), waiting.context_id)
+            # The library would be silent, and its peer wait until it loses its patience.
+            self._give_up("a message lacks what every request of its kind has, or is an answer")
 
     def _serve_store(self, received: ReceivedStore, context_id: int) -> None:
         request = StoreRequest(received.incoming, self.requestor.ae_title.strip())

@@ -102,7 +102,7 @@ def _answers(association: Association, name: str, keys: Mapping[str, str]) -> It
         code = int(status.Status)
         if code not in (*_PENDING, 0):
             raise NotTakenError(f"{name} answered C-FIND with status {code:04X}", refused=False)
-        if number >= _MOST_ANSWERS:
+        if number >= _MOST_ANSWERS and code in _PENDING:
             stop_find(association, answers, ModalityWorklistInformationFind)
             raise NotTakenError(
                 f"{name} answers with more than {_MOST_ANSWERS} orders", refused=False

@@ -42,6 +42,7 @@ NEUTRAL: Final = Priority.MEDIUM.value  # what a work item has on arrival
 INTERPRETATION: Final = "110005"  # DCM, "Interpretation": the workitem code of reading
 
 _MOST_MATCHES = 64
+_MOST_ANSWERS = 5_000  # of a manager that heeds no key, and answers with all that it has
 _ENDED = (StepState.COMPLETED.value, StepState.CANCELED.value)
 _PENDING = (0xFF00, 0xFF01)
 _NO_SUCH_INSTANCE = (0xC307, 0x0112)
@@ -157,19 +158,24 @@ class UpsManager:
     def _search(self, association: Association, study: ReceiverStudy) -> list[WorkItem]:
         found: list[WorkItem] = []
         answers = association.send_c_find(_query(study), UnifiedProcedureStepPull)
-        for status, identifier in answers:
+        for number, (status, identifier) in enumerate(answers, start=1):
             code = self._answered(status)
             if code not in _PENDING:
                 self._judge("C-FIND", code)
             elif identifier is not None and _is_of(identifier, study):
                 found.append(_work_item(identifier, str(identifier.get("SOPInstanceUID", ""))))
-            if len(found) > _MOST_MATCHES:
+            if code in _PENDING and (len(found) > _MOST_MATCHES or number > _MOST_ANSWERS):
                 stop_find(association, answers, UnifiedProcedureStepPull)
-                raise NotTakenError(
-                    f"{self.name} names more than {_MOST_MATCHES} work items for this study",
-                    refused=True,
-                )
+                raise NotTakenError(self._too_many(len(found)), refused=True)
         return found
+
+    def _too_many(self, matching: int) -> str:
+        if matching > _MOST_MATCHES:
+            return f"{self.name} names more than {_MOST_MATCHES} work items for this study"
+        return (
+            f"{self.name} answers with more than {_MOST_ANSWERS} work items of other studies: let"
+            " it match Study Instance UID"
+        )
 
     def _set(self, association: Association, uid: str, priority: str) -> int:
         changed = Dataset()

@@ -18,6 +18,7 @@ from triage.store.receiver_records import (
 from triage.store.receivers_schema import (
     ALARMING,
     LIVE_STATES,
+    RETRIED,
     receiver_changes,
     receiver_standings,
     receivers,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.engine import Row
-    from sqlalchemy.sql.elements import ColumnElement
+    from sqlalchemy.sql.elements import ColumnElement, TextClause
 
 _COLUMNS = tuple(receiver_changes.c[name] for name in ReceiverChangeRecord.__dataclass_fields__)
 
@@ -73,6 +74,10 @@ class ReceiverViewVerbs(Database):
         """Return the changes that need a person, oldest first."""
         return self._chosen_changes(and_(text(ALARMING)), limit=limit)
 
+    def waiting_receiver_changes(self, limit: int) -> tuple[ReceiverChangeRecord, ...]:
+        """Return the changes that went wrong and are tried again without a person, oldest first."""
+        return self._chosen_changes(text(RETRIED), limit=limit)
+
     def receiver_changes_of(self, study_instance_uid: str) -> tuple[ReceiverChangeRecord, ...]:
         """Return every change of a study at every receiver, oldest first."""
         return self._chosen_changes(receiver_changes.c.study_instance_uid == study_instance_uid)
@@ -114,7 +119,7 @@ class ReceiverViewVerbs(Database):
             return int(connection.execute(query).scalar_one())
 
     def _chosen_changes(
-        self, *chosen: ColumnElement[bool], limit: int | None = None
+        self, *chosen: ColumnElement[bool] | TextClause, limit: int | None = None
     ) -> tuple[ReceiverChangeRecord, ...]:
         query = select(*_COLUMNS).where(*chosen)
         query = query.order_by(receiver_changes.c.receiver_change_id).limit(limit)

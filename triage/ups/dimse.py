@@ -49,6 +49,7 @@ _UNREADABLE = (
     EOFError,
     LookupError,
     NotImplementedError,
+    OSError,
     RecursionError,
     TypeError,
     ValueError,

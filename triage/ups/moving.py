@@ -58,7 +58,7 @@ class StepMoving(Steps):
         if work_item_uid in GLOBAL_UIDS:
             return Answer(statuses.WRONG_ACTION, work_item_uid=work_item_uid)
         try:
-            target = StepState(state)
+            target = StepState(state.strip())  # spaces around a CS say nothing (PS3.5 6.2)
         except ValueError:
             return Answer(statuses.INVALID_ARGUMENT_VALUE, comment="ProcedureStepState")
         if transaction_uid and not is_uid(transaction_uid):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydicom.dataset import Dataset
 
@@ -28,9 +28,11 @@ from triage.ups.subscriptions import GLOBAL_UIDS
 from triage.values import Priority, ReadingClass, StepState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from triage.store import StepLine, StepRecord
 
-_LONGEST_ATTRIBUTES: Final = 1_000_000  # characters of JSON that readers may leave with one item
+_LONGEST_ATTRIBUTES: Final = 1_000_000  # characters of JSON that others may leave with one item
 _PRIORITY: Final = "ScheduledProcedureStepPriority"
 
 
@@ -48,7 +50,8 @@ class StepWriting(StepSearch):
         Returns:
             SUCCESS, CREATED_MODIFIED with the item as it is kept, DUPLICATE_SOP_INSTANCE,
             NOT_CREATED_SCHEDULED, MISSING_ATTRIBUTE, MISSING_ATTRIBUTE_VALUE,
-            INVALID_ATTRIBUTE_VALUE or INVALID_SOP_INSTANCE.
+            INVALID_ATTRIBUTE_VALUE, INVALID_SOP_INSTANCE or RESOURCE_LIMITATION for more than
+            there is room for.
         """
         uid = work_item_uid or new_uid()
         if not is_uid(uid) or uid in GLOBAL_UIDS:
@@ -60,10 +63,13 @@ class StepWriting(StepSearch):
         priority = priority_of(kept)
         reading_class = CLASS_OF_ORDER[priority] if priority else ReadingClass.ROUTINE
         del kept.ScheduledProcedureStepPriority
+        attributes = to_json(kept)
+        if _is_too_long(attributes):
+            return Answer(statuses.RESOURCE_LIMITATION, work_item_uid=uid)
         new = NewStep(
             work_item_uid=uid,
             reading_class=reading_class,
-            attributes=to_json(kept),
+            attributes=attributes,
             subject=StepSubject(**subject_texts(kept)),
             by=by,
             reasons=(f"pushed by {by}",),
@@ -126,7 +132,7 @@ class StepWriting(StepSearch):
             wanted = None
         moved = wanted is not None and wanted is not line.ranked.effective_priority
         attributes = to_json(merged(from_json(step.attributes), changes))
-        if len(str(attributes)) > _LONGEST_ATTRIBUTES:
+        if _is_too_long(attributes):
             return Answer(statuses.RESOURCE_LIMITATION, work_item_uid=step.work_item_uid)
         change = StepChange(
             by=by,
@@ -138,6 +144,10 @@ class StepWriting(StepSearch):
         if not self._change(step, change, reports):
             return None
         return Answer(judged.status, None, comment_of(judged.keywords), step.work_item_uid)
+
+
+def _is_too_long(attributes: Mapping[str, Any]) -> bool:
+    return len(str(attributes)) > _LONGEST_ATTRIBUTES
 
 
 def _is_ordered_urgently(line: StepLine) -> bool:

@@ -22,6 +22,7 @@ from pydicom.pixels.utils import as_pixel_options
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from triage.errors import PixelError, TransientError
+from triage.vision.codecs import plugins_for
 from triage.vision.payload import UNREADABLE, check_pixel_data, check_size, whole_number
 
 if TYPE_CHECKING:
@@ -196,15 +197,26 @@ def _at_pixel_data(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 def _frame(source: BinaryIO, dataset: Dataset, syntax: UID) -> NDArray[Any]:
     """Decode the first frame, whatever the transfer syntax."""
+    start = source.tell()
+    *first, last = plugins_for(syntax, whole_number(dataset, "SamplesPerPixel", 1))
+    for plugin in first:
+        try:
+            return _decoded(source, dataset, syntax, plugin)
+        except UNREADABLE:
+            source.seek(start)  # a codestream that is odd but not wrong: others may read it
     try:
-        options = as_pixel_options(dataset, transfer_syntax_uid=syntax)
-        _enter_pixel_data(source, syntax, options)
-        decoder = get_decoder(syntax)
-        pixels, _ = decoder.as_array(source, index=0, raw=False, **options)
+        return _decoded(source, dataset, syntax, last)
     except UNREADABLE as error:
         raise PixelError(
             f"The pixels in {syntax.name} cannot be decoded ({type(error).__name__})."
         ) from error
+
+
+def _decoded(source: BinaryIO, dataset: Dataset, syntax: UID, plugin: str) -> NDArray[Any]:
+    options = as_pixel_options(dataset, transfer_syntax_uid=syntax)
+    _enter_pixel_data(source, syntax, options)
+    decoder = get_decoder(syntax)
+    pixels, _ = decoder.as_array(source, index=0, raw=False, decoding_plugin=plugin, **options)
     return pixels
 
 

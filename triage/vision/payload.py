@@ -23,6 +23,10 @@ _UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 _ITEM: Final = 0xFFFEE000
 _SEQUENCE_DELIMITATION: Final = 0xFFFEE0DD
 _CODESTREAM_HEAD_BYTES: Final = 65536
+# EOI of JPEG and JPEG-LS, EOC of JPEG 2000; some writers pad what follows it. Decoders of JPEG make
+# up the rows that are missing from a codestream without it.
+_END_OF_CODESTREAM: Final = b"\xff\xd9"
+_PADDING_BYTES: Final = 64
 _MEGA: Final = 1_000_000
 _RLE_LARGEST_EXPANSION: Final = 64  # two bytes give at most 128 (PS3.5 G.3.1)
 
@@ -146,6 +150,10 @@ def _check_fragments(source: BinaryIO, dataset: Dataset, syntax: UID, length: in
         whole_number(dataset, "Columns"),
     ):
         raise PixelError("The compressed image has another size than the header gives.")
+    position, size = fragments[-1]
+    source.seek(position + max(size - _PADDING_BYTES, 0))
+    if _END_OF_CODESTREAM not in source.read(min(size, _PADDING_BYTES)):
+        raise PixelError("The compressed image ends too early.")
 
 
 def _fragments(source: BinaryIO) -> list[tuple[int, int]]:

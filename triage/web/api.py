@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from triage.store import Position
 from triage.values import ReadingClass
+from triage.web.history import history
 from triage.web.site import site_of
 from triage.web.strings import say
 from triage.web.view import row_view
@@ -96,13 +97,19 @@ def _study(site: Site, work_item_uid: str) -> dict[str, Any] | None:
     row = site.row(work_item_uid)
     if row is None:
         return None
-    record = site.record(row.entry)
+    past = site.past(row.entry)
+    record = past.record
     return {
         "entry": _entry(row.ranked, show_patient=site.show_patient),
         "instances": [_instance(image) for image in record.instances],
         "decisions": _plain(record.decisions),
         "deliveries": _plain(record.deliveries),
+        "messages": _plain(past.results),
         "priority_changes": _plain(record.priority_changes),
+        "receiver_changes": _plain(past.received),
+        "step_changes": _plain(record.step_changes),
+        "feedback": _plain(past.feedback),
+        "history": _plain(history(past)),
     }
 
 

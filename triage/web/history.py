@@ -10,7 +10,7 @@ from triage.web.strings import say
 from triage.worklist.words import CLASS_TITLES, OUTCOME_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from triage.store import (
@@ -28,6 +28,23 @@ _MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """All that is recorded of a study: what its page and its JSON tell.
+
+    Attributes:
+        record: Its images, decisions, reports, and what moved it.
+        feedback: What readers have said of its results.
+        received: What became of its priorities at every receiver.
+        results: The HL7 messages about it.
+    """
+
+    record: StudyRecord
+    feedback: tuple[FeedbackRecord, ...] = ()
+    received: tuple[ReceiverChangeRecord, ...] = ()
+    results: tuple[ResultRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened to the study; `trouble` asks for somebody's attention."""
 
@@ -37,19 +54,19 @@ class Event:
     trouble: bool = False
 
 
-def history(
-    record: StudyRecord,
-    feedback: Sequence[FeedbackRecord],
-    received: Sequence[ReceiverChangeRecord],
-    results: Sequence[ResultRecord],
-) -> tuple[Event, ...]:
+def history(past: Past) -> tuple[Event, ...]:
     """Return what happened, newest first; of one moment, what followed comes before its cause."""
     told = [
         Event(one.acknowledged_at, say("event.told", receiver=one.receiver), one.control_id)
-        for one in results
+        for one in past.results
         if one.acknowledged_at is not None
     ]
-    events = [*_events(record), *map(_said, feedback), *map(_received, received), *told]
+    events = [
+        *_events(past.record),
+        *map(_said, past.feedback),
+        *map(_received, past.received),
+        *told,
+    ]
     return tuple(sorted(events, key=lambda event: event.at)[::-1])
 
 

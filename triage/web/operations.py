@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from triage.uids import work_item_uid
@@ -32,7 +33,7 @@ class QueueView:
         speaks: AE title, or "HL7".
         address: Host and port.
         counts: How many stand where.
-        last_taken: When the last one was taken; None when none was, or where it is not kept.
+        last_taken: When the last one was taken; None when none was.
     """
 
     name: str
@@ -112,10 +113,11 @@ def _destinations(site: Site, counts: QueueCounts) -> Iterator[QueueView]:
 
 
 def _results(site: Site) -> Iterator[QueueView]:
-    counts = site.store.result_counts()
+    counts, taken = site.store.result_counts(), site.store.last_acknowledged()
     for one in site.settings.hl7_receivers:
         states = _states(counts, one.name)
-        yield QueueView(one.name, "HL7", f"{one.address}:{one.port}", states, None)
+        address = f"{one.address}:{one.port}"
+        yield QueueView(one.name, "HL7", address, states, taken.get(one.name))
 
 
 def _states(counts: Mapping[tuple[str, DeliveryState], int], name: str) -> dict[DeliveryState, int]:
@@ -123,17 +125,18 @@ def _states(counts: Mapping[tuple[str, DeliveryState], int], name: str) -> dict[
 
 
 def _troubles(site: Site) -> Iterator[Trouble]:
-    """Yield what went wrong: what was given up first, then what could not be analysed."""
+    """Yield what went wrong: what was not sent, or not heeded, then what could not be analysed."""
     store = site.store
-    for alarm in store.receiver_alarms(_MOST_TROUBLES):
-        what = say(f"receiver-state.{alarm.state.value}")
-        uid = work_item_uid(alarm.study_instance_uid)
-        why = alarm.problem or alarm.reason
-        yield Trouble(alarm.receiver, None, what, alarm.attempts, why, uid)
+    changes = store.receiver_alarms(_MOST_TROUBLES), store.waiting_receiver_changes(_MOST_TROUBLES)
+    for change in chain(*changes):
+        what = say(f"receiver-state.{change.state.value}")
+        uid = work_item_uid(change.study_instance_uid)
+        why = change.problem or change.reason
+        yield Trouble(change.receiver, None, what, change.attempts, why, uid)
     for sent in store.failing_deliveries(_MOST_TROUBLES):
         what = say(f"delivery.{sent.state.value}")
         yield Trouble(sent.destination, None, what, sent.attempts, sent.problem, sent.work_item_uid)
-    for result in store.dead_results()[:_MOST_TROUBLES]:
+    for result in store.failing_results(_MOST_TROUBLES):
         what = say(f"delivery.{result.state.value}")
         uid = work_item_uid(result.study_instance_uid)
         yield Trouble(result.receiver, None, what, result.attempts, result.problem, uid)

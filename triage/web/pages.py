@@ -64,19 +64,16 @@ def _row(request: Request) -> Row:
 def _facts(request: Request, page: PageFacts, row: Row) -> dict[str, object]:
     """Return what both views of a study show."""
     site = site_of(request)
-    record = site.record(row.entry)
-    said = site.store.study_feedback(row.entry.study_instance_uid)
-    received = site.store.receiver_changes_of(row.entry.study_instance_uid)
-    results = site.store.results_of(row.entry.study_instance_uid)
+    past = site.past(row.entry)
     drawn = site.store.study_film_views(row.entry.study_instance_uid)
-    standing = [one for one in said if one.stands and one.user_name == page.access.user]
+    standing = [one for one in past.feedback if one.stands and one.user_name == page.access.user]
     verdict = standing[-1].verdict.value if standing else ""
     return {
         "page": page,
         "row": replace(row, feedback=verdict),
-        "view": study_view(record, site.algorithm, said, drawn, received, results),
+        "view": study_view(past, site.algorithm, drawn),
         "priors": site.priors(row.entry),
-        "verbs": verbs_for(page.access, record, verdict),
+        "verbs": verbs_for(page.access, past.record, verdict),
     }
 
 

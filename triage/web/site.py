@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from triage.store import Selection, StudyRecord
 from triage.web.access.who import access_facts
+from triage.web.history import Past
 from triage.web.view import row_view
 from triage.worklist.words import cap_words
 
@@ -102,9 +103,21 @@ class Site:
         return Place(before, behind, total)
 
     def record(self, entry: WorklistEntry) -> StudyRecord:
-        """Return the history of the study behind a line; empty for one that was only pushed."""
+        """Return the history of the study behind a line; that of the step, where no image came."""
         known = self.store.study(entry.study_instance_uid)
-        return known or StudyRecord(entry, (), (), (), (), ())
+        if known is not None:
+            return known
+        return StudyRecord(entry, (), (), (), (), self.store.step_changes(entry.work_item_uid))
+
+    def past(self, entry: WorklistEntry) -> Past:
+        """Return all that is recorded of the study behind a line."""
+        uid = entry.study_instance_uid
+        return Past(
+            self.record(entry),
+            self.store.study_feedback(uid),
+            self.store.receiver_changes_of(uid),
+            self.store.results_of(uid),
+        )
 
     def _placed(self, item: RankedEntry) -> RankedEntry:
         """Return a study at its place on the open list, which a search does not count."""

@@ -14,21 +14,18 @@ from triage.web.strings import say
 from triage.web.view import thumbnail_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from triage.store import (
         DecisionRecord,
         DeliveryRecord,
-        FeedbackRecord,
         FilmView,
         InstanceRecord,
-        ReceiverChangeRecord,
         ResultRecord,
-        StudyRecord,
     )
     from triage.web.algorithm import Algorithm
-    from triage.web.history import Event
+    from triage.web.history import Event, Past
     from triage.web.overlay import Overlay
 
 _NOTHING_DRAWN: Mapping[tuple[str, int], FilmView] = MappingProxyType({})
@@ -114,23 +111,18 @@ class StudyView:
 
 
 def study_view(
-    record: StudyRecord,
+    past: Past,
     algorithm: Algorithm | None,
-    feedback: Sequence[FeedbackRecord] = (),
     drawn: Mapping[tuple[str, int], FilmView] = _NOTHING_DRAWN,
-    received: Sequence[ReceiverChangeRecord] = (),
-    results: Sequence[ResultRecord] = (),
 ) -> StudyView:
     """Lay out a study's record; the history runs from the newest event to the oldest.
 
     Args:
-        record: The study.
+        past: What is recorded of the study.
         algorithm: The bundle in use, None when it cannot be read.
-        feedback: What readers have said of its results.
         drawn: What can be drawn over its films, by SOP Instance UID and version.
-        received: What became of its priorities at every receiver.
-        results: The HL7 messages about it.
     """
+    record = past.record
     films = [
         _film(number, found, algorithm, drawn.get((found.sop_instance_uid, found.version)))
         for number, found in enumerate(record.instances)
@@ -139,8 +131,8 @@ def study_view(
     return StudyView(
         films=tuple(film for film in films if film.instance.state is not ImageState.HEADER_ONLY),
         others=tuple(film for film in films if film.instance.state is ImageState.HEADER_ONLY),
-        sent=(*map(_report, record.deliveries), *map(_result, results)),
-        history=history(record, feedback, received, results),
+        sent=(*map(_report, record.deliveries), *map(_result, past.results)),
+        history=history(past),
         decision=record.decisions[-1] if record.decisions else None,
     )
 

@@ -44,9 +44,9 @@ class PatientView:
     hidden: bool
 
     @property
-    def every_name(self) -> str:
-        """Every form of the name."""
-        return " · ".join(filter(None, (self.name, *self.other_names)))
+    def names_and_identifier(self) -> str:
+        """Every form of the name, and the Patient ID: a line may cut off what is long."""
+        return " · ".join(filter(None, (self.name, *self.other_names, self.identifier)))
 
     @property
     def facts(self) -> tuple[str, ...]:

@@ -74,6 +74,8 @@ def test_a_cell_is_settled_by_gates_or_by_positives_and_never_by_misses() -> Non
     assert settled([FOUND] * 59 + [NORMAL], 59)
     assert settled([MISSED] * 59 + [NORMAL], 59) == settled([FOUND] * 59 + [NORMAL], 59)
     assert not settled([FOUND] * 58 + [NORMAL], 59)
+    assert settled([GONE] * 31 + [FOUND] * 29, 59)  # most are stopped: all abnormal films count
+    assert not settled([GONE] * 29 + [FOUND] * 31, 59)
 
 
 def test_a_film_comes_back_from_disk_as_it_was() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import pytest
 
+from triage.commands import look
 from triage.commands.feedback import COLUMNS, feedback
 from triage.values import Outcome, UserRole, Verdict
 
@@ -154,3 +156,12 @@ def test_the_table_counts_what_stands(morning, study, capsys):
     morning.store.give_feedback(study, "anna", Verdict.DISAGREE, 1)
     assert feedback(morning.settings(), None, as_csv=False) == 0
     assert "abnormal: disagree 1" in capsys.readouterr().out
+
+
+def test_what_was_said_stands_in_the_history_of_the_terminal(morning, study, capsys):
+    morning.store.give_feedback(study, "anna", Verdict.DISAGREE, 1)
+    assert look.study(morning.settings(), study, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["text"] for one in told if one["what"] == "reader"] == [
+        "anna: disagree, of decision 1"
+    ]

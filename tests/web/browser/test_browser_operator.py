@@ -7,6 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from tests.web.outside import (
+    hl7_answers,
+    hl7_is_away,
+    receiver_is_away,
+    receiver_refuses,
+    receiver_takes,
+)
 from triage.settings import DecisionSettings, Destination, FindingMode, Hl7Receiver, SiteMode
 from triage.values import ImageState, Mode, Outcome, ReadingClass, UserRole
 from triage.vision.manifest import Certificate, FindingCertificate
@@ -146,3 +153,30 @@ def test_what_was_opened_stays_open_when_news_comes(morning, serve, open_page):
         morning.receive()
     expect(page.locator(".counts").first).to_contain_text("Waiting for analysis1")
     expect(passed).to_be_visible()
+
+
+def test_a_receiver_that_is_away_or_does_not_move_the_study_is_told_of_with_its_reason(
+    morning, serve, open_page
+):
+    morning.store.know_receivers(["orthanc", "manager", "archive"])
+    for receiver in ("ris", "engine"):
+        morning.store.open_result_feed(receiver)
+    morning.study_with(Outcome.ABNORMAL)
+    receiver_takes(morning, "orthanc", shows=False)
+    receiver_refuses(morning, "manager", "0124: not authorised")
+    receiver_is_away(morning, "archive", "10.1.2.3 does not answer")
+    hl7_answers(morning, "ris", "AR: application reject")
+    hl7_is_away(morning, "engine", "10.9.8.7 refuses the connection")
+    page = open_page(f"{serve().url}/operator", **OPERATOR)
+    troubles = page.get_by_role("region", name="What went wrong").get_by_role("listitem")
+    expect(troubles).to_have_text(
+        [
+            re.compile("manager.*Priority given up.*0124: not authorised"),
+            re.compile("orthanc.*Priority taken, and not shown.*it shows none and not HIGH"),
+            re.compile("archive.*Priority waits to be sent.*10.1.2.3 does not answer"),
+            re.compile("engine.*Waiting to be sent.*10.9.8.7 refuses the connection"),
+            re.compile("ris.*Given up.*AR: application reject"),
+        ]
+    )
+    alarms = page.get_by_role("row", name=re.compile("^(archive|manager|orthanc)")).locator("td")
+    assert [alarms.nth(number).inner_text() for number in (3, 8, 13)] == ["0", "1", "1"]

@@ -1,5 +1,5 @@
 // Agree, disagree, undo, open, release: sends a form of the page, and says what came of it.
-import { say } from "./say.js";
+import { readOut, say } from "./say.js";
 
 const TOAST_MS = 6000;
 const toast = document.getElementById("toast");
@@ -8,6 +8,7 @@ let fading = 0;
 export function tell(text, trouble = false) {
   toast.textContent = text;
   toast.hidden = false;
+  readOut(text);
   toast.classList.toggle("trouble", trouble);
   clearTimeout(fading);
   fading = setTimeout(() => { toast.hidden = true; }, TOAST_MS);

@@ -94,6 +94,11 @@ export function filters() {
   return JSON.stringify({ ...query, sort: NONE.sort }) !== JSON.stringify(NONE);
 }
 
+// How much is shown, in words.
+export function shownWords() {
+  return (filtered.hidden ? document.querySelector(".tally") : filtered.querySelector("span")).textContent.trim();
+}
+
 // The counts are those of the whole list, whatever is shown of it.
 export function showCounts(head) {
   setText(chips[0].querySelector(".count"), String(head.total));

@@ -1,10 +1,10 @@
 // The reading list: only what changed travels, and nothing that a reader holds moves under them.
 import { tell } from "./acting.js";
-import { clear, filters, query, readingOrder, showCounts, startFilters, toggle, toggleMine, typeText } from "./filters.js";
+import { clear, filters, query, readingOrder, showCounts, shownWords, startFilters, toggle, toggleMine, typeText } from "./filters.js";
 import { startKeys } from "./keys.js";
 import { toggleLayer } from "./layers.js";
 import { apply, focusRow, handAt, inHand, studies, uidOf } from "./rows.js";
-import { say, setText } from "./say.js";
+import { readOut, say, setText } from "./say.js";
 import { answered, keepFresh, refresh } from "./stream.js";
 import { act, renewViewer, startViewer, toggleViewer } from "./viewer.js";
 import { keepTicking, tick } from "./waiting.js";
@@ -30,41 +30,50 @@ async function fetchChanges() {
 function show(told, sameQuestion) {
   etag = told.etag;
   const raised = apply(told);
-  showStatus(told.status);
+  const effect = showStatus(told.status);
   showHead(told.head);
   tick();
-  if (sameQuestion) announce(raised);
+  const news = [effect, ...(sameQuestion ? raisedWords(raised) : [shownWords()])].filter(Boolean);
+  if (news.length) readOut(news.join(". "));
   renewViewer(new Set(told.altered));
 }
 
-// What says something new is put in anew, and read out; the time alone is not.
+// What says something new is put in anew; the time alone is not. Returns what is to be read out:
+// that results move the list no more, or do so again.
 function showStatus(html) {
   const status = document.getElementById("status");
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
   const time = fresh.content.querySelector(".as-of");
   const words = html.replace(time.outerHTML, "");
+  const before = effectWords(status);
   if (words === statusWords) status.querySelector(".as-of").replaceWith(time);
   else status.replaceChildren(fresh.content);
   statusWords = words;
+  const after = effectWords(status);
+  return after === before ? "" : after;
+}
+
+function effectWords(status) {
+  return (status.querySelector(".banner-paused") ?? status.querySelector(".mode")).textContent.trim();
 }
 
 function showHead(head) {
   showCounts(head);
   const more = document.getElementById("more-lines");
   more.hidden = !head.more;
-  if (limit === MOST) setText(more.querySelector("td"), say("most", { count: MOST }));
+  const words = limit === MOST ? say("most", { count: MOST }) : say("more", { shown: head.shown, total: head.total });
+  setText(more.querySelector("td"), words);
   const none = document.getElementById("no-lines");
   none.hidden = studies().length > 0;
   none.dataset.empty ??= none.textContent;
   setText(none.querySelector("td"), filters() ? say("none") : none.dataset.empty);
 }
 
-function announce(raised) {
+function raisedWords(raised) {
   for (const row of raised) row.classList.add("fresh");
-  const told = raised.slice(0, SPOKEN).map((row) => row.querySelector("a.open").getAttribute("aria-labelledby")
+  return raised.slice(0, SPOKEN).map((row) => row.querySelector("a.open").getAttribute("aria-labelledby")
     .split(" ").map((id) => document.getElementById(id).textContent.trim()).join(" "));
-  if (told.length) document.getElementById("announcement").textContent = told.join(". ");
 }
 
 // --- the keyboard ---

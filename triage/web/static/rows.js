@@ -7,8 +7,11 @@ export function studies() {
   return [...lines.querySelectorAll("tr.study")];
 }
 
+// The line with the focus; or the one whose larger view has it, which is what its buttons act on.
 export function inHand() {
-  return document.activeElement?.closest?.("tr.study") ?? null;
+  const focused = document.activeElement;
+  const viewed = focused?.closest?.("#viewer")?.dataset.study;
+  return focused?.closest?.("tr.study") ?? document.getElementById(`w-${viewed}`);
 }
 
 let lostAt = 0; // where the line in hand stood, when it left the list

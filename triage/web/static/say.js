@@ -1,4 +1,4 @@
-// Strings of the page, from triage/web/strings.py, and waiting times in words.
+// Strings of the page, from triage/web/strings, and waiting times in words.
 const STRINGS = JSON.parse(document.body.dataset.strings);
 
 export function say(key, facts = {}) {
@@ -19,6 +19,11 @@ export function waitingWords(seconds) {
   if (hours < 1) return say("minutes", { minutes: all });
   if (hours < 24) return say("hours", { hours, minutes: two(all % 60) });
   return say("days", { days: Math.floor(hours / 24), hours: two(hours % 24) });
+}
+
+// Said to screen readers, in a region that is always there: what appears with its words is not heard.
+export function readOut(text) {
+  document.getElementById("announcement").textContent = text;
 }
 
 export function setText(element, text) {

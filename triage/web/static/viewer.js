@@ -1,8 +1,9 @@
 // The larger view: film, heat map, landmarks, findings, other studies of the line in hand, or of
 // the line under the pointer.
 import { catchForms, send, tell } from "./acting.js";
+import { filters } from "./filters.js";
 import { keepLayers, showLayers } from "./layers.js";
-import { inHand, studies, uidOf } from "./rows.js";
+import { focusRow, inHand, studies, uidOf } from "./rows.js";
 import { say } from "./say.js";
 import { refresh } from "./stream.js";
 
@@ -24,8 +25,17 @@ export function startViewer() {
     const row = event.target.closest("tr.study");
     if (row) later(event, uidOf(row));
   });
-  main.addEventListener("pointerleave", later);
-  catchForms(viewer, refresh);
+  main.addEventListener("pointerleave", (event) => {
+    // With no line in hand, what is shown stays while the pointer goes over to it.
+    if (!inHand() && viewer.contains(event.relatedTarget)) clearTimeout(waiting);
+    else later();
+  });
+  // A click on a button here leaves the line in hand where it is.
+  viewer.addEventListener("mousedown", (event) => { if (event.target.closest("button")) event.preventDefault(); });
+  catchForms(viewer, () => {
+    if (inHand()) focusRow(inHand(), ""); // so that the next key is for the line that was acted on
+    refresh();
+  });
   keepLayers(viewer);
 }
 
@@ -34,9 +44,11 @@ export function toggleViewer() {
   localStorage.setItem(HIDDEN, String(hidden));
 }
 
-// The list has changed: so may have what is shown of it.
+// The list has changed: so may have what is shown of it. Another study is shown only where that
+// one has left the list.
 export function renewViewer(altered) {
-  if (!wanted || !document.getElementById(`w-${wanted}`) || altered.has(`w-${wanted}`)) load(target(), true);
+  if (!wanted || !document.getElementById(`w-${wanted}`)) load(target(), true);
+  else if (altered.has(`w-${wanted}`)) load(wanted, true);
 }
 
 // The verb goes to the line in hand, as it is shown: what a reader has not seen nobody agrees with.
@@ -66,7 +78,7 @@ function target() {
   return row ? uidOf(row) : "";
 }
 
-function later(_, uid = "") {
+function later(_event, uid = "") {
   clearTimeout(waiting);
   waiting = setTimeout(() => load(uid || target()), SETTLE_MS);
 }
@@ -82,16 +94,29 @@ function load(uid, anew = false) {
 }
 
 async function fill(uid, signal) {
-  if (!uid) { shown = ""; viewer.textContent = viewer.dataset.none; return; }
+  if (!uid) { shown = ""; delete viewer.dataset.study; viewer.textContent = filters() ? say("none") : viewer.dataset.none; return; }
   try {
     const answer = await fetch(`/studies/${uid}/view`, { signal, cache: "no-store" });
     if (!answer.ok) throw new Error(String(answer.status));
     const html = await answer.text();
     if (signal.aborted) return;
-    viewer.innerHTML = html;
+    put(html, uid);
     showLayers();
     shown = uid;
   } catch {
     if (!signal.aborted) wanted = shown; // asked for again with the next line or the next change
   }
+}
+
+// What has the focus keeps it; never a button of another study, that a key was not meant for.
+function put(html, uid) {
+  const held = viewer.contains(document.activeElement) ? document.activeElement : null;
+  viewer.innerHTML = html;
+  viewer.dataset.study = uid;
+  if (!held) return;
+  const again = uid === shown && viewer.querySelector(`[data-key="${CSS.escape(held.dataset.key ?? "")}"]`);
+  const row = document.getElementById(`w-${uid}`);
+  if (again) again.focus({ preventScroll: true });
+  else if (uid === shown && row) focusRow(row, "");
+  else main.focus({ preventScroll: true });
 }

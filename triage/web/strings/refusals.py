@@ -1,0 +1,57 @@
+"""What is said when something cannot be had or done."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REFUSALS: Final = {
+    "error.title.401": "Log in first",
+    "error.title.403": "Not allowed",
+    "error.title.404": "Not found",
+    "error.title.405": "Not possible",
+    "error.title.409": "Not done",
+    "error.title.421": "Not this site",
+    "error.title.429": "Wait a moment",
+    "error.title.503": "Not available at the moment",
+    "error.title": "Something is wrong",
+    "error.back": "Back to the reading list",
+    "error.nothing-here": "There is nothing at this address.",
+    "error.read-only": "This address can only be read.",
+    "error.fault": (
+        "The service met a fault of its own; it is in the log. Read from the PACS meanwhile."
+    ),
+    "error.not-listed": "This study is not on the list.",
+    "error.no-thumbnail": "There is no thumbnail.",
+    "error.no-film": "This study has no such film.",
+    "error.not-decoded": "This film has not been decoded.",
+    "error.no-landmarks": "No landmarks are kept of this film.",
+    "error.no-saliency": "It is not kept where the networks looked.",
+    "error.question": "The page asked for something that it cannot have; reload it.",
+    "error.page": "A page of the list has 1 to {most} entries, behind a place that a page named.",
+    "error.login": "Name or password is not right.",
+    "error.no-users": "Nobody can log in yet: an administrator adds users with triage user add.",
+    "error.proxy-name": "The name that the proxy gives cannot be used here.",
+    "error.disabled": "This user is disabled here.",
+    "error.twice": "The header Authorization stands there twice.",
+    "error.token": "This token is not known, or no longer.",
+    "error.scheme": "Log in with Basic or with a Bearer token.",
+    "error.header": "The header Authorization cannot be read.",
+    "error.host": "This name is not one of this site's: an administrator adds it to host_names.",
+    "error.origin": "This was asked by the page of another site.",
+    "error.nobody": "Log in first.",
+    "error.no-role": "This user has no role here; an administrator gives one.",
+    "error.stale-form": "This page was out of date, and nothing was changed. Load it again.",
+    "error.long-form": "This form is too long.",
+    "error.form": "This form cannot be read.",
+    "error.role": "This needs a log-in with the role {role}.",
+    "error.tries": "Too many tries went wrong. Wait {count} seconds, then try again.",
+    "error.tries.one": "Too many tries went wrong. Wait 1 second, then try again.",
+    "error.not-shown": "This film cannot be shown.",
+    "error.no-room": "The disk has no room for this view.",
+    "error.films": "Too many films are opened at once.",
+    "error.class": "The list was asked for a class that there is not; reload the page.",
+    "error.number": "The list was asked for a number that is none; reload the page.",
+    "error.long-text": "A filter holds at most {count} characters; shorten it.",
+    "error.sort": "The list cannot be sorted by that; reload the page.",
+    "error.streams": "Too many pages are open; close some.",
+}
