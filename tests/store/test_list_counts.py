@@ -88,7 +88,7 @@ def test_a_lookup_by_words_finds_what_a_walk_along_the_list_finds(store, names, 
     ):
         looked_up = store.search(chosen, NOW, CAP, limit=100)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("triage.store.reading_list._FEW", -1)
+            patched.setattr("triage.store.places.FEW", -1)
             assert store.search(chosen, NOW, CAP, limit=100) == looked_up
 
 

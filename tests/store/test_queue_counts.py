@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select, text, update
 
 from tests.factories import Clock, make_facts, record
 from triage.store import Store
 from triage.store.schema import deliveries, instances, studies
-from triage.values import DeliveryState, ImageState, StudyState
+from triage.values import Analysis, DeliveryState, GateResult, ImageState, StudyState
 
 
 @pytest.fixture
@@ -98,3 +100,32 @@ def test_damaged_counts_are_noticed_and_made_anew(store):
     store.make_kept_tables_anew()
     assert store.kept_tables_agree()
     assert store.counts() == before
+
+
+def test_gates_are_counted_of_the_last_films_as_they_were_looked_at_last(store):
+    def look_at(*stopped):
+        (image,) = store.claim_images("worker", 1, 60.0)
+        gates = tuple(GateResult(name, name not in stopped) for name in ("blur", "view"))
+        store.clock.advance(1)
+        assert store.finish_image(image.instance_id, "worker", Analysis("", gates, ()), "")
+
+    def counted(films):
+        found = store.gate_counts(films)
+        return found.films, {one.gate: (one.passed, one.stopped) for one in found.gates}
+
+    assert counted(9) == (0, {})
+    look_at("blur")
+    assert counted(9) == (1, {"blur": (0, 1), "view": (1, 0)})
+    look_at()
+    assert counted(9) == (2, {"blur": (1, 1), "view": (2, 0)})
+    assert counted(1) == (1, {"blur": (1, 0), "view": (1, 0)})
+    with store.writing() as connection:
+        connection.execute(
+            update(instances)
+            .where(instances.c.instance_id == 1)
+            .values(state=ImageState.QUEUED, analysis=None, analysed_at=None)
+        )
+    assert counted(9) == (1, {"blur": (1, 0), "view": (1, 0)})
+    look_at("view")
+    assert counted(9) == (2, {"blur": (2, 0), "view": (1, 1)})
+    assert store.gate_counts(9).since == store.clock() - timedelta(seconds=3)
