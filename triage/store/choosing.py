@@ -189,8 +189,12 @@ def _narrow_conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
     if selection.patient_sexes:
         yield or_(_of_study(studies.c.patient_sex.in_(selection.patient_sexes)), text(SAID))
     if selection.starts:
-        arrived = _in_moments(work_items.c.arrived_at, selection.starts)
-        yield or_(arrived, and_(text(SAID), _said_start(selection.starts)))
+        # By names, of which there are few: the index of the order tells both, and no row is read.
+        said = select(work_items.c.work_item_uid).where(text(SAID), _said_start(selection.starts))
+        yield or_(
+            _in_moments(work_items.c.arrived_at, selection.starts),
+            work_items.c.work_item_uid.in_(said.correlate(None)),
+        )
     if selection.changes:
         yield _in_moments(work_items.c.changed_at, selection.changes)
 
