@@ -113,6 +113,9 @@ def test_gates_are_counted_of_the_last_films_as_they_were_looked_at_last(store):
         found = store.gate_counts(films)
         return found.films, {one.gate: (one.passed, one.stopped) for one in found.gates}
 
+    with store.writing() as connection:
+        others = update(instances).where(instances.c.instance_id > 2)
+        connection.execute(others.values(state=ImageState.NOT_ELIGIBLE))
     assert counted(9) == (0, {})
     look_at("blur")
     assert counted(9) == (1, {"blur": (0, 1), "view": (1, 0)})
@@ -125,7 +128,6 @@ def test_gates_are_counted_of_the_last_films_as_they_were_looked_at_last(store):
             .where(instances.c.instance_id == 1)
             .values(state=ImageState.QUEUED, analysis=None, analysed_at=None)
         )
-    assert counted(9) == (1, {"blur": (1, 0), "view": (1, 0)})
     look_at("view")
     assert counted(9) == (2, {"blur": (2, 0), "view": (1, 1)})
     assert store.gate_counts(9).since == store.clock() - timedelta(seconds=3)

@@ -7,7 +7,7 @@ import itertools
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.factories import Clock, make_facts, record
@@ -374,7 +374,7 @@ def _mix(service, store, number):
         step = make_pushed_step(
             ScheduledProcedureStepPriority=priority,
             WorklistLabel=("C-SPINE READING", "OTHER")[number % 4 // 2],
-            ScheduledProcedureStepStartDateTime=("2025", "20260302100000+0200", "20260304")[
+            ScheduledProcedureStepStartDateTime=("2025", "20260501003000+1400", "20260304")[
                 number % 3
             ],
             InputReadinessState=("READY", "INCOMPLETE")[number % 4 // 2],
@@ -413,7 +413,15 @@ QUERIES = st.fixed_dictionaries(
             lambda number: [data(AccessionNumber=number)]
         ),
         "ScheduledProcedureStepStartDateTime": st.sampled_from(
-            ["20260302", "20260302080500-", "-20260302081000", "2026", "2025", "20260302-20260304"]
+            [
+                "20260302",
+                "20260302080500-",
+                "-20260302081000",
+                "2026",
+                "2025",
+                "20260302-20260304",
+                "20260430",
+            ]
         ),
         "ScheduledProcedureStepModificationDateTime": st.sampled_from(
             ["20260302", "20260302080500-", "-20260302081000", "2025"]
@@ -432,6 +440,8 @@ QUERIES = st.fixed_dictionaries(
 
 
 @given(keys=QUERIES)
+@example(keys={"ScheduledProcedureStepStartDateTime": "20260430"})  # in an offset from UTC
+@example(keys={"PatientBirthDate": "19500101-1960.12.31"})
 @settings(
     deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
