@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +33,8 @@ from triage.uids import work_item_uid
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-_WATCH = """
+# A function, of which nothing is returned: Playwright calls what an expression comes to.
+_WATCH = """() => {
 window.tasks = [];
 new PerformanceObserver((list) => {
   for (const one of list.getEntries()) window.tasks.push(one.duration);
@@ -45,7 +46,7 @@ window.painted = (id) => new Promise((resolve) => {
   };
   look();
 });
-"""
+}"""
 
 
 def main() -> int:
@@ -82,7 +83,7 @@ def _measure(page: Page, morning: Morning, web: RunningWeb, rounds: int) -> None
     while page.locator("#more-lines").is_visible():
         count = page.locator("tr.study").count()
         page.keyboard.press("End")
-        page.wait_for_function(f"document.querySelectorAll('tr.study').length > {count}")
+        expect(page.locator("tr.study")).not_to_have_count(count, timeout=60_000)
     loaded = page.locator("tr.study").count()
     loading = page.evaluate("tasks.splice(0)")
     page.keyboard.press("Home")
