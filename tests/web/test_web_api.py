@@ -8,9 +8,10 @@ import re
 import pytest
 
 from tests.web.outside import hl7_answers, receiver_takes
+from triage.store import NewStep, StepSubject
 from triage.uids import new_uid
 from triage.ups.service import StepService
-from triage.values import Outcome, Verdict
+from triage.values import Outcome, ReadingClass, Verdict
 
 PATIENT = {"patient_name": "Quixworth^Zebulon", "patient_id": "PID-77123"}
 EVENT = re.compile(
@@ -95,6 +96,20 @@ def test_the_json_of_a_study_has_the_records_behind_its_history(serve, item):
         ("bert", "disagree", True)
     ]
     assert [one["state_after"] for one in told["step_changes"]] == ["SCHEDULED", "IN PROGRESS"]
+
+
+def test_a_work_item_without_images_tells_who_has_opened_it(morning, serve):
+    item = "1.2.840.99.1"
+    subject = StepSubject(patient_name="Pushed^Paula")
+    ready = {"00404041": {"vr": "CS", "Value": ["READY"]}}  # Input Readiness State
+    morning.store.create_step(NewStep(item, ReadingClass.ROUTINE, ready, subject, by="OTHER"))
+    steps = StepService(morning.store, morning.settings())
+    steps.change_state(item, "IN PROGRESS", new_uid(), "bert")
+    with serve().client() as client:
+        told = client.get(f"/api/studies/{item}").json()["history"]
+        page = client.get(f"/studies/{item}").text
+    assert told == history_of(page)
+    assert [one["what"] for one in told] == ["Opened by bert"]
 
 
 def test_the_json_of_a_study_names_no_patient_where_the_site_hides_them(serve, item):

@@ -159,7 +159,7 @@ font-size:.85em;white-space:nowrap}
 max-width:calc(100vw - max(0px,(100vw - 76rem)/2) - 3.5rem)}
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding:0 0 .4rem}
-th,td{padding:.34rem .8rem .34rem 0;text-align:left;vertical-align:top;
+th,td{padding:.34rem .6rem .34rem 0;text-align:left;vertical-align:top;
 border-bottom:1px solid var(--rule)}
 thead th{color:var(--soft);font-weight:600;vertical-align:bottom}
 tbody th{font-weight:500;white-space:nowrap}

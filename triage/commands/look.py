@@ -167,9 +167,9 @@ def _history(
         number = f" {result.control_id}" if result.control_id else ""
         text = f"result{number} to {result.receiver}: {result.state.value}"
         lines.append((when.isoformat(), "HL7", _with(text, result.problem)))
-    for one in said:
-        text = f"{one.user_name}: {one.verdict.value}, of decision {one.decision_number}"
-        lines.append((one.given_at.isoformat(), "reader", text))
+    for word in said:
+        text = f"{word.user_name}: {word.verdict.value}, of decision {word.decision_number}"
+        lines.append((word.given_at.isoformat(), "reader", text))
     lines += [(at, "receiver", text) for at, text in receiver_lines(told)]
     return [{"at": at, "what": what, "text": text} for at, what, text in sorted(lines)]
 

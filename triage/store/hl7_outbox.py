@@ -10,7 +10,7 @@ from sqlalchemy import and_, exists, func, insert, select, text, update
 from triage.hl7.values import Message
 from triage.store.database import Database
 from triage.store.hl7_records import ClaimedResult, FedDecision, ResultRecord
-from triage.store.hl7_schema import GIVEN_UP, hl7_feeds, hl7_results
+from triage.store.hl7_schema import FAILING, GIVEN_UP, hl7_feeds, hl7_results
 from triage.store.queue_counts_schema import numbers_of
 from triage.store.schema import decisions
 from triage.values import DeliveryState
@@ -254,21 +254,24 @@ class Hl7OutboxVerbs(Database):
 
     def failing_results(self, limit: int) -> tuple[ResultRecord, ...]:
         """Return the messages that went wrong and are not taken yet, the latest first."""
-        failing = and_(hl7_results.c.state != DeliveryState.STORED, hl7_results.c.problem != "")
         with self.reading() as connection:
             rows = connection.execute(
                 select(hl7_results)
-                .where(failing)
+                .where(text(FAILING))
                 .order_by(hl7_results.c.result_id.desc())
                 .limit(limit)
             ).all()
         return tuple(map(_record, rows))
 
     def last_acknowledged(self) -> dict[str, datetime]:
-        """Return when each receiver last took a message."""
-        query = select(hl7_results.c.receiver, func.max(hl7_results.c.acknowledged_at))
+        """Return when receivers last took a message; one that took none is left out."""
+        taken = (
+            select(func.max(hl7_results.c.acknowledged_at))
+            .where(hl7_results.c.receiver == hl7_feeds.c.receiver)
+            .scalar_subquery()
+        )
         with self.reading() as connection:
-            rows = connection.execute(query.group_by(hl7_results.c.receiver))
+            rows = connection.execute(select(hl7_feeds.c.receiver, taken))
             return {name: at for name, at in rows if at is not None}
 
     def result_counts(self) -> Mapping[tuple[str, DeliveryState], int]:

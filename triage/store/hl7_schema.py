@@ -66,6 +66,7 @@ hl7_orders = Table(
 )
 
 GIVEN_UP = "state = 'dead'"
+FAILING = "state <> 'stored' AND problem <> ''"
 
 hl7_results = Table(
     "hl7_results",
@@ -89,6 +90,8 @@ hl7_results = Table(
     CheckConstraint("(state = 'sending') = (lease_owner <> '')", name="sending_has_an_owner"),
     Index("hl7_results_due", "receiver", "state", "next_attempt_at"),
     Index("hl7_results_given_up", "result_id", sqlite_where=text(GIVEN_UP)),
+    Index("hl7_results_failing", "result_id", sqlite_where=text(FAILING)),
+    Index("hl7_results_taken", "receiver", "acknowledged_at"),
 )
 
 # How far each receiver has been told: the last decision that was looked at for it.

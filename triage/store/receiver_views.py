@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import and_, func, or_, select, text
 
 from triage.store.database import Database
 from triage.store.queue_counts_schema import numbers_of
@@ -18,6 +18,7 @@ from triage.store.receiver_records import (
 from triage.store.receivers_schema import (
     ALARMING,
     LIVE_STATES,
+    RETRIED,
     receiver_changes,
     receiver_standings,
     receivers,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.engine import Row
-    from sqlalchemy.sql.elements import ColumnElement
+    from sqlalchemy.sql.elements import ColumnElement, TextClause
 
 _COLUMNS = tuple(receiver_changes.c[name] for name in ReceiverChangeRecord.__dataclass_fields__)
 
@@ -71,14 +72,11 @@ class ReceiverViewVerbs(Database):
 
     def receiver_alarms(self, limit: int = 20) -> tuple[ReceiverChangeRecord, ...]:
         """Return the changes that need a person, oldest first."""
-        return self._chosen_changes(text(ALARMING), limit=limit)
+        return self._chosen_changes(and_(text(ALARMING)), limit=limit)
 
     def waiting_receiver_changes(self, limit: int) -> tuple[ReceiverChangeRecord, ...]:
         """Return the changes that went wrong and are tried again without a person, oldest first."""
-        waiting = [one for one in LIVE_STATES if not one.alarming]
-        return self._chosen_changes(
-            receiver_changes.c.state.in_(waiting), receiver_changes.c.problem != "", limit=limit
-        )
+        return self._chosen_changes(text(RETRIED), limit=limit)
 
     def receiver_changes_of(self, study_instance_uid: str) -> tuple[ReceiverChangeRecord, ...]:
         """Return every change of a study at every receiver, oldest first."""
@@ -121,7 +119,7 @@ class ReceiverViewVerbs(Database):
             return int(connection.execute(query).scalar_one())
 
     def _chosen_changes(
-        self, *chosen: ColumnElement[bool], limit: int | None = None
+        self, *chosen: ColumnElement[bool] | TextClause, limit: int | None = None
     ) -> tuple[ReceiverChangeRecord, ...]:
         query = select(*_COLUMNS).where(*chosen)
         query = query.order_by(receiver_changes.c.receiver_change_id).limit(limit)

@@ -23,6 +23,11 @@ from triage.values import ReceiverState, Wish
 LIVE_STATES = (ReceiverState.PENDING, ReceiverState.CONFIRMING, ReceiverState.NOT_MOVED)
 # Those that need a person.
 ALARMING = f"state IN ({', '.join(repr(one.value) for one in ReceiverState if one.alarming)})"
+# Those that went wrong and are tried again by themselves.
+RETRIED = (
+    f"state IN ({', '.join(repr(one.value) for one in LIVE_STATES if not one.alarming)})"
+    " AND problem <> ''"
+)
 _LIVE = text(f"state IN ({', '.join(repr(state.value) for state in LIVE_STATES)})")
 
 
@@ -92,6 +97,7 @@ receiver_changes = Table(
     Index("receiver_changes_of_study", "study_instance_uid"),
     Index("receiver_changes_taken", "receiver", "acknowledged_at"),
     Index("receiver_changes_alarming", "receiver_change_id", sqlite_where=text(ALARMING)),
+    Index("receiver_changes_retried", "receiver_change_id", sqlite_where=text(RETRIED)),
     Index(
         "receiver_changes_leased",
         "receiver",

@@ -63,13 +63,13 @@ class StepWriting(StepSearch):
         priority = priority_of(kept)
         reading_class = CLASS_OF_ORDER[priority] if priority else ReadingClass.ROUTINE
         del kept.ScheduledProcedureStepPriority
-        written = to_json(kept)
-        if _is_too_long(written):
+        told = to_json(kept)
+        if _is_too_long(told):
             return Answer(statuses.RESOURCE_LIMITATION, work_item_uid=uid)
         new = NewStep(
             work_item_uid=uid,
             reading_class=reading_class,
-            attributes=written,
+            attributes=told,
             subject=StepSubject(**subject_texts(kept)),
             by=by,
             reasons=(f"pushed by {by}",),

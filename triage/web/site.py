@@ -103,9 +103,11 @@ class Site:
         return Place(before, behind, total)
 
     def record(self, entry: WorklistEntry) -> StudyRecord:
-        """Return the history of the study behind a line; empty for one that was only pushed."""
+        """Return the history of the study behind a line; that of the step, where no image came."""
         known = self.store.study(entry.study_instance_uid)
-        return known or StudyRecord(entry, (), (), (), (), ())
+        if known is not None:
+            return known
+        return StudyRecord(entry, (), (), (), (), self.store.step_changes(entry.work_item_uid))
 
     def past(self, entry: WorklistEntry) -> Past:
         """Return all that is recorded of the study behind a line."""

@@ -126,6 +126,27 @@ def test_layers_are_switched_by_key_and_stay_so_from_film_to_film(morning, serve
     expect(drawn).to_be_hidden()
 
 
+def test_a_film_without_a_larger_view_is_shown_small_however_late_the_script_comes(
+    morning, serve, open_page
+):
+    study = morning.study_with(Outcome.ABNORMAL)
+    page = open_page("about:blank")
+    scripts = []
+
+    def keep_waiting(route):
+        scripts.append(route)
+
+    page.route("**/static/page.js", keep_waiting)
+    with page.expect_response("**/films/0/view?*") as refused:
+        uid = work_item(morning, study)
+        page.goto(f"{serve().url}/studies/{uid}", wait_until="commit")
+    assert not refused.value.ok
+    page.wait_for_function("document.querySelectorAll('.film-stack img')[1].complete")
+    scripts[0].continue_()
+    expect(page.locator(".film-stack img").nth(1)).to_be_hidden()
+    expect(page.locator(".film-picture")).to_be_visible()
+
+
 def test_an_open_prior_tells_its_place_on_the_list(morning, serve, open_page):
     morning.study_with(Outcome.LIKELY_NORMAL, patient_id="SAME")
     study = morning.study_with(Outcome.ABNORMAL, patient_id="SAME")

@@ -5,6 +5,7 @@ export function keepLayers(root) {
   for (const layer of LAYERS) setLayer(layer, localStorage.getItem(layer) !== "off");
   // A picture that is not there leaves the smaller one below it to be seen.
   root.addEventListener("error", (event) => { event.target.hidden = event.target.tagName === "IMG"; }, true);
+  for (const image of root.querySelectorAll("img")) image.hidden = image.complete && !image.naturalWidth;
   root.addEventListener("click", (event) => {
     const layer = event.target.closest("[data-layer]")?.dataset.layer;
     if (layer) toggleLayer(layer);
