@@ -17,6 +17,7 @@ that is cut off goes on where it stopped when the same folder is named again.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import random
 import statistics
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
@@ -38,10 +40,10 @@ from sqlalchemy import func, select
 from tests.bench.worklist_clients import Served, find_requests, page_requests, rs_requests
 from tests.worklist.lists import NOW, Line, append, count
 from tests.worklist.reading_day import Room, a_day, read_at, readings, waits
-from triage.store import Position, Selection, Store
-from triage.store.schema import work_items
+from triage.store import Days, Moments, Position, Selection, Sort, Store
+from triage.store.schema import instances, work_items
 from triage.uids import work_item_uid
-from triage.values import ReadingClass, StepState
+from triage.values import Analysis, GateResult, ImageState, ReadingClass, Score, StepState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,11 +58,24 @@ WARM_UP = 2  # tries that fill caches and do not count
 KINDS = ("store", "page", "find", "rs")
 NAMES = ("Doe", "Nguyen", "Yamada", "Mueller", "Silva", "Okafor", "Larsen", "Rossi")
 PLACES = ("", "", "", "ER", "WARD 3", "WARD 4")
+URGENT = 30  # open orders of that kind, however long the list is: they are read at once
 CLASSES = (
-    [ReadingClass.URGENT_ORDER] * 3
-    + [ReadingClass.SUSPECTED_ABNORMAL] * 17
-    + [ReadingClass.ROUTINE] * 55
-    + [ReadingClass.LIKELY_NORMAL] * 25
+    [ReadingClass.SUSPECTED_ABNORMAL] * 18
+    + [ReadingClass.ROUTINE] * 56
+    + [ReadingClass.LIKELY_NORMAL] * 26
+)
+LOOKED_AT = 1_000  # the newest films, of which the operators' page counts what the gates did
+ANALYSIS = Analysis(
+    "0" * 64,
+    tuple(
+        GateResult(f"pixels.gate-{number}", number != 7, "it is so", 0.5, 0.9)
+        for number in range(20)
+    ),
+    tuple(
+        Score(f"finding-{number}", f"member-{member}", -3.5, 0.03)
+        for number in range(5)
+        for member in range(4)
+    ),
 )
 
 
@@ -126,8 +141,7 @@ def fill(folder: Path, size: int, console: Console) -> OpenList:
     for start in range(there, size, AT_ONCE):
         numbers = range(start, min(start + AT_ONCE, size))
         append(store, [a_line(number, size, now) for number in numbers])
-        for place in filter(None, PLACES):
-            _put_patients(store, numbers, place)
+        _look_at(store, [number for number in numbers if number >= size - LOOKED_AT])
     seconds = time.perf_counter() - begin
     console.print(f"{size} open studies: {there} were there, the rest filled in {seconds:.1f} s")
     return OpenList(store, folder, size, now)
@@ -138,16 +152,13 @@ def _newest(store: Store) -> datetime | None:
         return connection.execute(select(func.max(work_items.c.arrived_at))).scalar_one()
 
 
-def _put_patients(store: Store, numbers: range, place: str) -> None:
-    uids = [work_item_uid(f"1.2.{number}") for number in numbers if _place_of(number) == place]
+def _look_at(store: Store, numbers: list[int]) -> None:
+    """Let the worker have looked at the films of some studies."""
+    looked_at = {"state": ImageState.ANALYSED, "analysis": dataclasses.asdict(ANALYSIS)}
     with store.writing() as connection:
-        for start in range(0, len(uids), 1_000):
-            some = work_items.c.work_item_uid.in_(uids[start : start + 1_000])
-            connection.execute(work_items.update().where(some).values(patient_location=place))
-
-
-def _place_of(number: int) -> str:
-    return PLACES[number % len(PLACES)]
+        for number in numbers:
+            own = instances.c.study_instance_uid == f"1.2.{number}"
+            connection.execute(instances.update().where(own).values(**looked_at))
 
 
 def a_line(number: int, size: int, now: datetime) -> Line:
@@ -155,14 +166,17 @@ def a_line(number: int, size: int, now: datetime) -> Line:
     chance = random.Random(number)  # noqa: S311 - a benchmark
     claimed = chance.random() < 20 / size
     waited = SPREAD_SECONDS * (size - number - 1) / size
+    urgent = chance.random() < URGENT / size
     return Line(
         number,
-        chance.choice(CLASSES),
+        ReadingClass.URGENT_ORDER if urgent else chance.choice(CLASSES),
         waited - (now - NOW).total_seconds(),
         claimed_after_seconds=waited / 2 if claimed else None,
         held=chance.random() < 0.001,
         patient_id=f"P{number // 2:07d}",
         patient_name=f"{chance.choice(NAMES)}{number % 5_000}^Jo",
+        patient_birth_date=f"{1930 + number % 80}{1 + number % 12:02d}{1 + number % 28:02d}",
+        patient_location=PLACES[number % len(PLACES)],
         accession_number=f"A{number:08d}",
     )
 
@@ -173,7 +187,7 @@ def measure(filled: OpenList, kinds: list[str], tries: int) -> Iterator[tuple[st
         for name, verb in store_verbs(filled):
             yield f"store: {name}", timed(verb, tries, time.process_time)
     age = (datetime.now(UTC) - filled.now).total_seconds()
-    served = Served(filled.folder, waiting_cap_minutes=(CAP + age) / 60)
+    served = Served(filled.folder, filled.now, waiting_cap_minutes=(CAP + age) / 60)
     for kind, role, requests in (
         ("page", "web", page_requests),
         ("rs", "web", rs_requests),
@@ -190,6 +204,11 @@ def window(filled: OpenList, after: Position | None = None, **chosen: object) ->
     return filled.store.reading_window(
         filled.now, CAP, limit=PAGE, after=after, chosen=Selection(**chosen)
     )
+
+
+def page_of(filled: OpenList, sort: Sort) -> object:
+    """Read what a page shows, sorted by something else than the reading order."""
+    return filled.store.shown_window(filled.now, CAP, limit=PAGE, sort=sort)
 
 
 def search(filled: OpenList, **chosen: object) -> object:
@@ -228,6 +247,20 @@ READING = {
     "search by study UID": lambda one: search(one, study_instance_uids=(f"1.2.{one.size // 2}",)),
     "search what is in progress": lambda one: search(one, step_states=(StepState.IN_PROGRESS,)),
     "filtered window with positions": lambda one: window(one, patient_names=("yamada77*",)),
+    "search by birth date": lambda one: search(one, birth_dates=(Days("19500911", "19500911"),)),
+    "search by a minute of arrival": lambda one: search(
+        one, starts=(Moments(one.now - timedelta(hours=2), one.now - timedelta(minutes=119)),)
+    ),
+    "search by a minute of change": lambda one: search(
+        one, changes=(Moments(one.now - timedelta(hours=2), one.now - timedelta(minutes=119)),)
+    ),
+    "search what somebody has told of": lambda one: search(one, told_of=True),
+    "search behind half of the list": lambda one: one.store.search(
+        Selection(), one.now, CAP, limit=PAGE, offset=one.size // 2
+    ),
+    "page by arrival": lambda one: page_of(one, Sort.ARRIVAL),
+    "page by name": lambda one: page_of(one, Sort.PATIENT),
+    "page by location": lambda one: page_of(one, Sort.LOCATION),
     "window of one place": lambda one: window(one, patient_locations=("ER",)),
     "window of what one reader has": lambda one: window(one, claimed_by=("READER",)),
     "window of what waited an hour": lambda one: window(

@@ -8,6 +8,7 @@ import itertools
 import json
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 NANOSECONDS = 1e9
 PAGE = 50
+BIRTH_DATE = "19500911"
 UPS_ACCEPTED = {"Accept": "application/dicom+json"}
 ENDS = (0x0000, 0xFE00, 0xFF00, 0xFF01)  # also what was on its way when it was cancelled
 
@@ -51,10 +53,13 @@ class Served:
 
     Args:
         folder: Has the site's state, and gets its configuration.
+        now: When the last of the list arrived.
         waiting_cap_minutes: The cap.
     """
 
-    def __init__(self, folder: Path, *, waiting_cap_minutes: float) -> None:
+    def __init__(self, folder: Path, now: datetime, *, waiting_cap_minutes: float) -> None:
+        first = (now - timedelta(hours=2)).astimezone(UTC)
+        self.minute = f"{first:%Y%m%d%H%M}+0000-{first:%Y%m%d%H%M}+0000"  # DT, PS3.5 6.2
         found = default_settings(folder / "state")
         listening = {"address": LOOPBACK, "port": free_port(), "minimum_free_megabytes": 1}
         self.settings = dataclasses.replace(
@@ -110,6 +115,9 @@ def page_requests(served: Served, size: int, change: Callable[[], object]) -> It
             "waited an hour": {"waiting_minutes": 60},
             "a place and a class": {"location": "ER", "classes": [2]},
             "by arrival": {"sort": "arrival"},
+            "by name": {"sort": "patient"},
+            "by location": {"sort": "location"},
+            "a frequent name, by name": {"text": "yamada", "sort": "patient"},
         }.items():
             yield f"list, {name}", nothing, lambda filters=filters: lists.anew(**filters)
         yield "a study", nothing, lambda: taken(client.get(f"/studies/{uid}"))
@@ -161,6 +169,7 @@ def changes(served: Served) -> Iterator[threading.Event]:
 def rs_requests(served: Served, size: int, change: Callable[[], object]) -> Iterator[Request]:
     """Yield searches over UPS-RS, each after a change of the list."""
     several = {"limit": PAGE}
+    minute = served.minute
     with served.client() as client:
         for name, keys in {
             "no key, 50 items": several,
@@ -168,6 +177,8 @@ def rs_requests(served: Served, size: int, change: Callable[[], object]) -> Iter
             "patient ID": {"PatientID": f"P{size // 4:07d}"},
             "accession number": {"ReferencedRequestSequence.AccessionNumber": f"A{size // 3:08d}"},
             "study": {"StudyInstanceUID": f"1.2.{size // 2}"},
+            "birth date": {"PatientBirthDate": BIRTH_DATE, **several},
+            "a minute of arrival": {"ScheduledProcedureStepStartDateTime": minute, **several},
             "a rare name": {"PatientName": "yamada77*", **several},
             "a frequent name": {"PatientName": "Yamada*", **several},
             "given name": {"PatientName": "*^Jo", **several},
@@ -198,10 +209,13 @@ def rs_requests(served: Served, size: int, change: Callable[[], object]) -> Iter
 
 def find_requests(served: Served, size: int, change: Callable[[], object]) -> Iterator[Request]:
     """Yield queries over C-FIND, each after a change of the list."""
+    minute = served.minute
+    arrived = minute.partition("-")[0] + "-"
     returned = dict.fromkeys(
         (
             "PatientID",
             "PatientName",
+            "PatientBirthDate",
             "ScheduledProcedureStepPriority",
             "ProcedureStepState",
             "ScheduledProcedureStepStartDateTime",
@@ -229,6 +243,17 @@ def find_requests(served: Served, size: int, change: Callable[[], object]) -> It
                 PAGE,
             ),
             ("no matching key", {}, PAGE),
+            ("birth date", {"PatientBirthDate": BIRTH_DATE}, None),
+            ("a decade of births", {"PatientBirthDate": "19500101-19591231"}, PAGE),
+            ("a minute of arrival", {"ScheduledProcedureStepStartDateTime": minute}, PAGE),
+            ("what has arrived", {"ScheduledProcedureStepStartDateTime": arrived}, PAGE),
+            ("a minute of change", {"ScheduledProcedureStepModificationDateTime": minute}, PAGE),
+            ("a station", {"ScheduledStationNameCodeSequence": [data(CodeValue="S1")]}, None),
+            (
+                "birth date and name",
+                {"PatientBirthDate": BIRTH_DATE, "PatientName": "YAMADA*"},
+                None,
+            ),
         ):
             finder = Finder(association, data(**{**returned, **keys}))
             for told, number in (("first item", 1), (f"{most} items" if most else "all", most)):

@@ -314,8 +314,7 @@ def test_an_acknowledgement_names_the_message_and_swaps_the_parties():
 @pytest.mark.parametrize(
     "header",
     [
-        "MSH|^~\\&|RIS|GRO\u00dfE KLINIK|US|XR|2026||ORM^O01|M\u00c4&1\\T\\2|P|2.3.1"
-        "||||||UNICODE UTF-8",
+        "MSH|^~\\&|RIS|GRO\u00df|US|XR|2026||ORM^O01|M\u00c4&1\\T\\2|P|2.3.1||||||UNICODE UTF-8",
         "MSH#*~!&#RIS#HOSP|ITAL#US#XR#2026##ORM*O01#M^1!T!2#P#2.3.1######8859/1",
     ],
     ids=["in UTF-8", "with separators of its own"],

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import event
 
 from tests.worklist.lists import NOW, Line, fill
-from triage.store import Position, Selection, Sort, Store
+from triage.store import Days, Moments, Position, Selection, Sort, Store
 from triage.uids import work_item_uid
-from triage.values import ReadingClass, StepState
+from triage.values import ReadingClass, StepState, StudyState
 
 CAP = 3600.0
 CLASSES = (ReadingClass.ROUTINE, ReadingClass.LIKELY_NORMAL, ReadingClass.SUSPECTED_ABNORMAL)
@@ -106,6 +106,14 @@ def scans(said):
     ]
 
 
+# Indexes of no more than what is shown, walked from their end.
+SHOWN_TO_OPERATORS = (
+    "images_looked_at",
+    "images_given_up",
+    "deliveries_failing",
+    "receiver_changes_alarming",
+    "hl7_results_given_up",
+)
 MIDDLE = Position(ReadingClass.ROUTINE, NOW - timedelta(seconds=900), "2.25.5")
 ITEM = work_item_uid("1.2.20")
 
@@ -168,9 +176,32 @@ def test_the_search_indexes_are_the_ones_that_are_used(store, plans):
         (Selection(labels=("OTHER",)), "work_items_by_label"),
         (Selection(accession_numbers=("A20",)), "work_items_by_accession"),
         (Selection(study_instance_uids=("1.2.20",)), "work_items_by_study"),
+        (Selection(birth_dates=(Days("19500911", "19500911"),)), "studies_by_birth_date"),
+        (Selection(birth_dates=(Days("19500911", "19500911"),)), "work_items_by_said_birth_date"),
+        (Selection(starts=(Moments(NOW, NOW),)), "work_items_by_arrival"),
+        (Selection(starts=(Moments(NOW, NOW),)), "work_items_by_said_start"),
+        (Selection(changes=(Moments(NOW, NOW),)), "work_items_by_change"),
+        (Selection(study_states=(StudyState.ARRIVING,)), "studies_by_state"),
+        (Selection(told_of=True), "work_items_told_of"),
     ):
         said = plans(lambda chosen=selection: store.search(chosen, NOW, CAP, limit=9))
         assert any(index in step for steps in said for step in steps), said
+
+
+def test_what_operators_are_shown_is_looked_up(store, plans):
+    for verb in (
+        lambda: store.gate_counts(1000),
+        lambda: store.last_stored(["pacs", "archive"]),
+        lambda: store.set_aside_images(20),
+        lambda: store.failing_deliveries(20),
+        lambda: store.receiver_alarms(20),
+        store.dead_results,
+    ):
+        steps = [step for said in plans(verb) for step in said]
+        assert not any("TEMP B-TREE" in step for step in steps), steps
+        read = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
+        scanned = [step for step in read if not step.startswith(("SEARCH", "SCAN each"))]
+        assert all(step.endswith(SHOWN_TO_OPERATORS) for step in scanned), read
 
 
 def test_queues_are_read_from_their_counts(store, plans):

@@ -10,10 +10,10 @@ import pytest
 
 from tests.factories import DIGEST, Clock, make_facts, record
 from triage.errors import StoreError
-from triage.store import Selection, Store
+from triage.store import Days, Selection, Store
 from triage.store.schema import SCHEMA_VERSION
 from triage.uids import work_item_uid
-from triage.values import Outcome, ReadingClass, StepState
+from triage.values import Outcome, ReadingClass, ReceiverState, StepState
 
 SCHEMA_1 = Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8")
 SCHEMA_2 = Path(__file__).with_name("schema_2.sql").read_text(encoding="utf-8")
@@ -22,6 +22,13 @@ ADDED_TO_2 = (
     *("receiver_changes", "receiver_standings", "receivers", "order_questions"),
     *("event_reports", "step_candidates", "step_subscriptions", "step_watchers"),
     *("feedback", "film_views", "web_sessions", "web_secrets", "users"),
+)
+ADDED_TO_4 = (
+    *("work_items_told_of", "work_items_by_said_start", "work_items_by_said_birth_date"),
+    *("work_items_by_change", "work_items_by_arrival", "work_items_by_patient_name"),
+    *("studies_by_birth_date", "images_given_up", "images_looked_at"),
+    *("deliveries_failing", "deliveries_stored", "hl7_results_given_up"),
+    *("receiver_changes_taken", "receiver_changes_alarming"),
 )
 ARRIVED = 1_772_000_000.25
 STUDIES = {
@@ -117,6 +124,33 @@ def folder_of_first_2(folder_of_2):
     return folder_of_2
 
 
+@pytest.fixture
+def folder_of_3(tmp_path):
+    """Return a state folder as version 3 left it: with less indexes, and less that is counted."""
+    folder = tmp_path / "third"
+    with Store.open(folder, Clock()) as store:
+        for number in range(3):
+            record(store, make_facts(f"1.2.{number}", patient_birth_date=f"195{number}0101"))
+        with store.writing() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO receiver_changes (receiver, study_instance_uid, wish, reason,"
+                " bundle_digest, threshold, made_at, state, attempts, next_attempt_at,"
+                " lease_owner, before, after, acknowledgement, problem)"
+                " VALUES ('ris', '1.2.0', 'raised', '', '', '', 5, 'pending', 0, 5,"
+                " '', '', '', '', '')"
+            )
+    with closing(sqlite3.connect(folder / "triage.db")) as database:
+        for index in ADDED_TO_4:
+            database.execute(f"DROP INDEX {index}")
+        for table in ("receiver_changes", "hl7_results"):
+            for when in ("new", "gone", "changed"):
+                database.execute(f"DROP TRIGGER queue_counts_of_{table}_{when}")
+            database.execute("DELETE FROM queue_counts WHERE kind = ?", (table,))
+        database.execute("PRAGMA user_version = 3")
+        database.commit()
+    return folder
+
+
 def shape(path):
     """Return the tables and indexes of a database, as they were defined."""
     with closing(sqlite3.connect(path)) as database:
@@ -174,7 +208,7 @@ def test_studies_of_version_1_are_found_by_each_group_of_a_name(folder):
             assert [one.entry.study_instance_uid for one in found] == ["1.2.2"]
 
 
-@pytest.mark.parametrize("version", ["folder", "folder_of_2", "folder_of_first_2"])
+@pytest.mark.parametrize("version", ["folder", "folder_of_2", "folder_of_first_2", "folder_of_3"])
 def test_a_migrated_database_has_the_shape_of_a_new_one(version, request, tmp_path):
     folder = request.getfixturevalue(version)
     Store.open(folder).close()
@@ -193,6 +227,15 @@ def test_the_open_lines_of_version_2_are_counted_and_found(folder_of_2):
         assert (window.total, [one.position for one in window.entries]) == (3, [1, 2, 3])
         found = store.search(Selection(patient_names=("*^jane",)), store.clock(), 1e8, limit=9)
         assert [one.entry.patient_id for one in found] == ["P0", "P1", "P2", "P3"]
+
+
+def test_what_version_3_left_is_counted_and_found_by_dates(folder_of_3):
+    with Store.open(folder_of_3, Clock()) as store:
+        assert store.kept_tables_agree()
+        assert store.receiver_counts().changes == {("ris", ReceiverState.PENDING): 1}
+        born = Selection(birth_dates=(Days("19510101", "19511231"),))
+        (found,) = store.search(born, store.clock(), 1e8, limit=9)
+        assert found.entry.study_instance_uid == "1.2.1"
 
 
 def test_what_version_1_left_is_counted(folder):

@@ -360,7 +360,12 @@ def crowd(tmp_path_factory):
 
 def _mix(service, store, number):
     names = ("Meier^Anna", "Mueller^Bob", "MEIER^CARL=明^安", "")
-    named = {"PatientID": f"P{number % 5}", "PatientName": names[number % 4]}
+    named = {
+        "PatientID": f"P{number % 5}",
+        "PatientName": names[number % 4],
+        "PatientBirthDate": ("", "19500911", "19601231")[number % 3],
+        "PatientSex": ("F", "M", "")[number % 3],
+    }
     accession = f"A{number % 3}"
     if number % 2:
         uid = f"2.25.{number}"
@@ -369,6 +374,11 @@ def _mix(service, store, number):
         step = make_pushed_step(
             ScheduledProcedureStepPriority=priority,
             WorklistLabel=("C-SPINE READING", "OTHER")[number % 4 // 2],
+            ScheduledProcedureStepStartDateTime=("2025", "20260302100000+0200", "20260304")[
+                number % 3
+            ],
+            InputReadinessState=("READY", "INCOMPLETE")[number % 4 // 2],
+            ScheduledStationNameCodeSequence=[data(CodeValue="S1")] if number % 3 else [],
             ReferencedRequestSequence=[request],
             **named,
         )
@@ -379,6 +389,8 @@ def _mix(service, store, number):
             f"1.2.{number}",
             patient_id=named["PatientID"],
             patient_name=named["PatientName"],
+            patient_birth_date=named["PatientBirthDate"],
+            patient_sex=named["PatientSex"],
             accession_number=accession,
             order_priority=order,
         )
@@ -401,7 +413,19 @@ QUERIES = st.fixed_dictionaries(
             lambda number: [data(AccessionNumber=number)]
         ),
         "ScheduledProcedureStepStartDateTime": st.sampled_from(
-            ["20260302", "20260302080500-", "-20260302081000", "2026", "2025"]
+            ["20260302", "20260302080500-", "-20260302081000", "2026", "2025", "20260302-20260304"]
+        ),
+        "ScheduledProcedureStepModificationDateTime": st.sampled_from(
+            ["20260302", "20260302080500-", "-20260302081000", "2025"]
+        ),
+        "PatientBirthDate": st.sampled_from(
+            ["19500911", "19500101-1960.12.31", "-19551231", "19700101-"]
+        ),
+        "PatientSex": st.sampled_from(["F", "M", "?", "O"]),
+        "InputReadinessState": st.sampled_from(["READY", "INCOMPLETE", "INC*"]),
+        "ProcedureStepLabel": st.sampled_from(["Read*", "Something else"]),
+        "ScheduledStationNameCodeSequence": st.sampled_from(["S1", "S2"]).map(
+            lambda code: [data(CodeValue=code)]
         ),
     },
 )
@@ -409,7 +433,7 @@ QUERIES = st.fixed_dictionaries(
 
 @given(keys=QUERIES)
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
 def test_a_search_finds_what_matching_every_item_finds(crowd, keys):

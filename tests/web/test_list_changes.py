@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triage.errors import PermanentError
+from triage.store import Sort
 from triage.values import ReadingClass
-from triage.web.listing.asking import ListQuery, Sort, read_query
+from triage.web.listing.asking import ListQuery, read_query
 from triage.web.listing.changes import changes
 from triage.web.listing.known import KnownLists
 

@@ -38,6 +38,33 @@ def test_the_page_shows_every_study_once_in_the_order_of_the_api(looked_at):
     assert shown == [entry["work_item_uid"] for entry in entries]
 
 
+def test_the_json_of_a_long_list_comes_in_pages_that_name_the_next(morning, serve):
+    for _ in range(5):
+        morning.receive()
+        morning.later(1)
+    morning.stat_order()
+    with serve().client() as client:
+        whole = client.get("/api/worklist").json()
+        assert (whole["total"], len(whole["entries"]), whole["next"]) == (6, 6, None)
+        found, address = [], "/api/worklist?limit=2"
+        while address:
+            answer = client.get(address)
+            page = answer.json()
+            assert (page["total"], len(page["entries"])) == (6, 2)
+            assert answer.headers.get("link", "") == (
+                f'<{page["next"]}>; rel="next"' if page["next"] else ""
+            )
+            found += page["entries"]
+            address = page["next"]
+        assert [(one["position"], one["work_item_uid"]) for one in found] == [
+            (one["position"], one["work_item_uid"]) for one in whole["entries"]
+        ]
+        for wrong in ("limit=many", "limit=-1", "after=1", "after=7_1_2.25.1", "after=2_x_2.25.1"):
+            refused = client.get(f"/api/worklist?{wrong}")
+            assert refused.status_code == 400, wrong
+            assert "1 to 1000 entries" in refused.json()["error"]
+
+
 def test_a_line_tells_what_a_reader_needs(morning, serve):
     study = morning.stat_order(**PATIENT, accession_number="ACC-9")
     morning.analyse(2.0)

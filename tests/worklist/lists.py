@@ -39,6 +39,7 @@ class Line:
     patient_name: str = ""
     accession_number: str = ""
     patient_location: str = ""
+    patient_birth_date: str = ""
 
     @property
     def study(self) -> str:
@@ -89,6 +90,7 @@ def _study(line: Line) -> dict[str, Any]:
         "order_priority": OrderPriority.UNKNOWN,
         "patient_id": line.patient_id,
         "patient_name": line.patient_name,
+        "patient_birth_date": line.patient_birth_date,
         "accession_number": line.accession_number,
     }
 

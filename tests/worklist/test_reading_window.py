@@ -281,5 +281,5 @@ def test_more_matches_than_are_sorted_in_memory_come_in_the_same_order(store, mo
     fill(store, lines)
     chosen = Selection(patient_ids=("P1",))
     few = pages(store, 7, chosen)
-    monkeypatch.setattr("triage.store.places._FEW", 5)
+    monkeypatch.setattr("triage.store.places.FEW", 5)
     assert pages(store, 7, chosen) == few == rank(store.worklist_entries(), NOW, CAP)

@@ -14,13 +14,13 @@ from triage.store.names import folded
 from triage.store.schema import (
     CLAIMED,
     EVERY_CLAIMED,
+    EVERY_TOLD_OF,
     LABELLED,
     LOCATED,
     OPEN,
     SAID,
     SAID_BIRTH_DATE,
     SAID_START,
-    TOLD_OF,
     studies,
     work_items,
 )
@@ -99,7 +99,7 @@ def lookups(selection: Selection) -> Iterator[Lookup]:
     elif selection.step_states == (StepState.IN_PROGRESS,):
         yield _among_open(EVERY_CLAIMED, true())
     if selection.told_of:
-        yield _among_open(TOLD_OF, true())
+        yield _among_open(EVERY_TOLD_OF, true())
     yield from narrow_lookups(selection, OPEN)
     if selection.labels and "" not in selection.labels:
         yield _among_open(LABELLED, work_items.c.label.in_(selection.labels))
@@ -120,6 +120,12 @@ def narrow_lookups(selection: Selection, lines: str) -> Iterator[Lookup]:
         yield _named(
             select(uid).join_from(studies, work_items).where(born, among),
             select(uid).where(text(SAID), _said_days(selection.birth_dates), among),
+        )
+    if selection.study_states:
+        in_state = studies.c.state.in_(selection.study_states)
+        yield _named(
+            select(uid).join_from(studies, work_items).where(in_state, among),
+            select(uid).where(text(EVERY_TOLD_OF) if lines == OPEN else text(SAID), among),
         )
     if selection.starts:
         arrived = _in_moments(work_items.c.arrived_at, selection.starts)
@@ -166,7 +172,7 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
         yield or_(work_items.c.outcome.in_(known), unknown)
     yield from _narrow_conditions(selection)
     if selection.told_of:
-        yield text(SAID)
+        yield and_(text(SAID))
     if selection.arrived_from is not None:
         yield work_items.c.arrived_at >= selection.arrived_from
     if selection.arrived_until is not None:
@@ -176,18 +182,23 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
 def _narrow_conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
     """Yield what days and moments ask of a row; what somebody has said of an item counts too."""
     if selection.birth_dates:
-        of_study = studies.c.study_instance_uid == work_items.c.study_instance_uid
         born = _in_days(studies.c.patient_birth_date, selection.birth_dates)
-        known = select(studies.c.study_instance_uid).where(of_study, born)
-        yield or_(
-            known.correlate(work_items).exists(),
-            and_(text(SAID), _said_days(selection.birth_dates)),
-        )
+        yield or_(_of_study(born), and_(text(SAID), _said_days(selection.birth_dates)))
+    if selection.study_states:
+        yield or_(_of_study(studies.c.state.in_(selection.study_states)), text(SAID))
+    if selection.patient_sexes:
+        yield or_(_of_study(studies.c.patient_sex.in_(selection.patient_sexes)), text(SAID))
     if selection.starts:
         arrived = _in_moments(work_items.c.arrived_at, selection.starts)
         yield or_(arrived, and_(text(SAID), _said_start(selection.starts)))
     if selection.changes:
         yield _in_moments(work_items.c.changed_at, selection.changes)
+
+
+def _of_study(holds: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that something holds for the study of an item."""
+    own = studies.c.study_instance_uid == work_items.c.study_instance_uid
+    return select(studies.c.study_instance_uid).where(own, holds).correlate(work_items).exists()
 
 
 def _in_moments(column: Column[Any], wanted: Iterable[Moments]) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         RankedEntry,
         ReadingClass,
         StepState,
+        StudyState,
     )
 
 
@@ -90,6 +91,9 @@ class Selection:
         birth_dates: The patient was born in any of these.
         starts: Its Scheduled Procedure Step Start is in any of these.
         changes: It was last changed in any of these.
+        study_states: The study that it is about is in any of these states, or somebody has set
+            attributes of it.
+        patient_sexes: The patient is of any of these sexes, or somebody has set attributes of it.
         told_of: Somebody has set attributes of it: a reader, or the system that pushed it.
         arrived_from: At or after this.
         arrived_until: At or before this.
@@ -109,6 +113,8 @@ class Selection:
     birth_dates: tuple[Days, ...] = ()
     starts: tuple[Moments, ...] = ()
     changes: tuple[Moments, ...] = ()
+    study_states: tuple[StudyState, ...] = ()
+    patient_sexes: tuple[str, ...] = ()
     told_of: bool = False
     arrived_from: datetime | None = None
     arrived_until: datetime | None = None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Integer, column, select, text
+from sqlalchemy import JSON, column, select, text
 
 from triage.store.database import Database
 from triage.store.schema import (
@@ -23,8 +26,9 @@ from triage.store.schema import (
 from triage.store.shown_places import patient_locations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from typing import Self
 
     from triage.values import DeliveryState
 
@@ -53,6 +57,24 @@ class GateCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class _FilmGates:
+    """The names of the gates that let one film through, and of those that stopped it."""
+
+    received_at: datetime
+    passed: tuple[str, ...]
+    stopped: tuple[str, ...]
+
+    @classmethod
+    def of(cls, received_at: datetime, gates: Iterable[Mapping[str, Any]]) -> Self:
+        named = [(sys.intern(gate["gate"]), gate["passed"]) for gate in gates]
+        return cls(
+            received_at,
+            tuple(name for name, passed in named if passed),
+            tuple(name for name, passed in named if not passed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SetAsideImage:
     """An image that could not be analysed, and the line of its study."""
 
@@ -74,17 +96,14 @@ class FailingDelivery:
     problem: str
 
 
-_LAST: Final = f"""
-    SELECT analysis, received_at FROM instances
+_LOOKED_AT: Final = text(f"""
+    SELECT instance_id, analysed_at FROM instances
     WHERE {LOOKED_AT} ORDER BY instance_id DESC LIMIT :most_films
-"""
-_GATES: Final = text(f"""
-    SELECT json_extract(gate.value, '$.gate'), json_extract(gate.value, '$.passed'), count(*)
-    FROM ({_LAST}), json_each(analysis, '$.gates') AS gate GROUP BY 1, 2
 """)
-_FILMS: Final = text(f"SELECT count(*), min(received_at) FROM ({_LAST})").columns(
-    column("films", Integer), instances.c.received_at
-)
+_GATES: Final = text("""
+    SELECT instance_id, received_at, json_extract(analysis, '$.gates')
+    FROM json_each(:films) AS each CROSS JOIN instances ON instance_id = each.value
+""").columns(instances.c.instance_id, instances.c.received_at, column("gates", JSON))
 _LAST_STORED: Final = text(f"""
     SELECT each.value, (
         SELECT max(stored_at) FROM deliveries WHERE destination = each.value AND {STORED}
@@ -104,15 +123,26 @@ class OverviewVerbs(Database):
     def gate_counts(self, most_films: int) -> GateCounts:
         """Return what the gates let through and stopped among the films received last."""
         with self.reading() as connection:
-            rows = connection.execute(_GATES, {"most_films": most_films}).all()
-            films, since = connection.execute(_FILMS, {"most_films": most_films}).one()
-        passed: Counter[str] = Counter()
-        stopped: Counter[str] = Counter()
-        for gate, was_passed, number in rows:
-            (passed if was_passed else stopped)[gate] = number
+            films = connection.execute(_LOOKED_AT, {"most_films": most_films}).all()
+            known = self._films_looked_at
+            new = [film.instance_id for film in films if tuple(film) not in known]
+            rows = connection.execute(_GATES, {"films": json.dumps(new)}).all()
+        read = {row.instance_id: _FilmGates.of(row.received_at, row.gates) for row in rows}
+        # Those of before are forgotten: what is kept here is a cache of the last films alone.
+        self._films_looked_at = seen = {
+            tuple(film): read.get(film.instance_id) or known[tuple(film)] for film in films
+        }
+        passed = Counter(chain.from_iterable(film.passed for film in seen.values()))
+        stopped = Counter(chain.from_iterable(film.stopped for film in seen.values()))
         counts = (GateCount(name, passed[name], stopped[name]) for name in passed | stopped)
         ordered = sorted(counts, key=lambda one: (-one.stopped, one.gate))
-        return GateCounts(films, since, tuple(ordered))
+        since = min((film.received_at for film in seen.values()), default=None)
+        return GateCounts(len(seen), since, tuple(ordered))
+
+    @cached_property
+    def _films_looked_at(self) -> dict[tuple[int, float], _FilmGates]:
+        """What the gates said of the films that were counted last, by film and time."""
+        return {}
 
     def last_stored(self, destinations: Sequence[str]) -> dict[str, datetime]:
         """Return when destinations last took a report; one that took none is left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Double, and_, func, select, text, true, type_coerce
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from triage.store.reading_order import Reading
     from triage.values import ReadingClass
 
-# Up to so many lines that an index finds are sorted; of more, the order itself is walked.
-_FEW = 5_000
+FEW: Final = 5_000  # lines of the reading order that are rather sorted than met on a walk of it
 _FEW_ENOUGH = 100  # no other index needs to be asked
 
 
@@ -51,14 +50,20 @@ class Wanted:
         return and_(found, stands_in(self.classes), own)
 
 
-def wanted(connection: Connection, chosen: Selection) -> Wanted:
-    """Return how a selection is read; of the open list it may want nothing at all."""
+def wanted(connection: Connection, chosen: Selection, few: int) -> Wanted:
+    """Return how a selection is read; of the open list it may want nothing at all.
+
+    Args:
+        connection: The transaction.
+        chosen: The selection.
+        few: Up to so many lines that an index finds are sorted; of more, the order is walked.
+    """
     if chosen.step_states and all(state.final for state in chosen.step_states):
         return Wanted((), None, None)
     classes = chosen.classes or EVERY_CLASS
     if replace(chosen, classes=()) == EVERYTHING:
         return Wanted(classes, None, None)
-    return Wanted(classes, condition(chosen), _fewest(connection, lookups(chosen)))
+    return Wanted(classes, condition(chosen), _fewest(connection, lookups(chosen), few))
 
 
 def open_places(
@@ -77,7 +82,7 @@ def open_places(
         after: Begin behind this place; at the top when None.
         limit: At most so many.
     """
-    how = wanted(connection, chosen)
+    how = wanted(connection, chosen, FEW)
     if how.lookup is None:
         return keys_after(connection, reading, after, limit, how.classes, how.holds)
     return sorted_keys(connection, reading, after, limit, how.looked_up)
@@ -137,7 +142,7 @@ def ended_items(connection: Connection, chosen: Selection, skipped: int, limit: 
         holds = and_(holds, work_items.c.reading_class.in_(chosen.classes))
     arrived_at: ColumnElement[Any] = work_items.c.arrived_at
     narrow = index_condition(chosen)
-    if narrow is None and (lookup := _fewest(connection, narrow_lookups(chosen, ENDED))):
+    if narrow is None and (lookup := _fewest(connection, narrow_lookups(chosen, ENDED), FEW)):
         narrow = lookup.holds
     if narrow is not None:
         # Sorted apart from any index: that of the order would be walked from end to end.
@@ -147,9 +152,9 @@ def ended_items(connection: Connection, chosen: Selection, skipped: int, limit: 
     return list(connection.execute(query).scalars())
 
 
-def _fewest(connection: Connection, ways: Iterable[Lookup]) -> Lookup | None:
+def _fewest(connection: Connection, ways: Iterable[Lookup], few: int) -> Lookup | None:
     """Return the lookup that finds the fewest lines, None where each finds many."""
-    best, fewest = None, _FEW + 1
+    best, fewest = None, few + 1
     for lookup in ways:
         query = select(func.count()).select_from(lookup.each.limit(fewest).subquery())
         number = connection.execute(query).scalar_one()

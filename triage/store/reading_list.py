@@ -92,7 +92,8 @@ class ReadingListVerbs(Database):
             outside = outside_of(connection, selections, places)
             found = entries_of(connection, [place.work_item_uid for place in places])
             tally = Tally.read(connection, reading)
-            numbers = _numbers_of_shown(connection, tally, places)
+            whole = sort is Sort.READING and EVERYTHING in selections
+            numbers = _numbers_of_shown(connection, tally, places, whole=whole)
         ranked = (
             RankedEntry.at(number, found[place.work_item_uid], now, cap_seconds)
             for number, place in zip(numbers, places, strict=True)
@@ -222,8 +223,10 @@ def _numbers(
 
 
 def _numbers_of_shown(
-    connection: Connection, tally: Tally, places: Sequence[Position]
+    connection: Connection, tally: Tally, places: Sequence[Position], *, whole: bool
 ) -> Sequence[int]:
     """Return the positions of what a page shows: urgent orders are all there, and count up."""
+    if whole:
+        return range(1, len(places) + 1)
     urgent = sum(place.effective_class is ReadingClass.URGENT_ORDER for place in places)
     return [*range(1, urgent + 1), *tally.positions(connection, places[urgent:])]

@@ -113,7 +113,7 @@ _STREAMS = {one: _own(one) + (_RAISED if one is RAISED_TO else ()) for one in Re
 
 
 # The class after the cap, of any open line.
-EFFECTIVE = case(
+effective_column = case(
     (work_items.c.reading_class <= literal_column(str(int(RAISED_TO))), work_items.c.reading_class),
     (work_items.c.held_by != "", work_items.c.reading_class),
     (
@@ -190,7 +190,7 @@ def stands_in(classes: Collection[ReadingClass]) -> ColumnElement[bool]:
     """Return the condition that a line stands in one of some classes after the cap."""
     if len(classes) == len(ReadingClass):
         return true()
-    return EFFECTIVE.in_([literal_column(str(int(one))) for one in sorted(classes)])
+    return effective_column.in_([literal_column(str(int(one))) for one in sorted(classes)])
 
 
 def sorted_keys(
@@ -210,15 +210,15 @@ def sorted_keys(
         holds: What holds for them; an index must serve it.
     """
     query = select(
-        EFFECTIVE.label("effective"), work_items.c.arrived_at, work_items.c.work_item_uid
+        effective_column.label("effective"), work_items.c.arrived_at, work_items.c.work_item_uid
     )
     query = query.where(holds, text(OPEN))
     values = reading.values
     if after is not None:
         query = query.where(
             or_(
-                int(after.effective_class) < EFFECTIVE,
-                and_(int(after.effective_class) == EFFECTIVE, _follows("first")),
+                effective_column > int(after.effective_class),
+                and_(effective_column == int(after.effective_class), _follows("first")),
             )
         )
         values |= _values("first", after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import and_, func, or_, select, text
 
 from triage.store.database import Database
 from triage.store.queue_counts_schema import numbers_of
@@ -72,7 +72,7 @@ class ReceiverViewVerbs(Database):
 
     def receiver_alarms(self, limit: int = 20) -> tuple[ReceiverChangeRecord, ...]:
         """Return the changes that need a person, oldest first."""
-        return self._chosen_changes(text(ALARMING), limit=limit)
+        return self._chosen_changes(and_(text(ALARMING)), limit=limit)
 
     def waiting_receiver_changes(self, limit: int) -> tuple[ReceiverChangeRecord, ...]:
         """Return the changes that went wrong and are tried again without a person, oldest first."""

@@ -105,7 +105,7 @@ instances = Table(
         sqlite_where=text(WAITING),
     ),
     Index("images_given_up", "instance_id", sqlite_where=text(GIVEN_UP)),
-    Index("images_looked_at", "instance_id", sqlite_where=text(LOOKED_AT)),
+    Index("images_looked_at", "instance_id", "analysed_at", sqlite_where=text(LOOKED_AT)),
 )
 
 # What makes a line of the open list one that results, the brake and the cap may still move, or
@@ -122,6 +122,7 @@ LOCATED = f"{OPEN} AND patient_location <> ''"
 LABELLED = f"{OPEN} AND label <> ''"
 SAID = "attributes <> '{}'"  # readers or pushers have said something of it
 TOLD_OF = f"{OPEN} AND {SAID}"
+EVERY_TOLD_OF = f"{TOLD_OF} AND arrived_at >= 0"  # says which index serves it
 # What has been said of an item, as far as queries ask for it (DICOM JSON model).
 SAID_START = """json_extract(attributes, '$."00404005".Value[0]')"""
 SAID_BIRTH_DATE = """json_extract(attributes, '$."00100030".Value[0]')"""

@@ -13,8 +13,8 @@ from sqlalchemy import Double, literal_column, or_, select, text, type_coerce
 
 from triage.store.choosing import condition
 from triage.store.list_records import Position, Sort
-from triage.store.places import open_places, wanted
-from triage.store.reading_order import EFFECTIVE, EVERY_CLASS, keys_after
+from triage.store.places import FEW, open_places, wanted
+from triage.store.reading_order import EVERY_CLASS, effective_column, keys_after
 from triage.store.schema import LOCATED, NAME_ORDER, OPEN, work_items
 from triage.values import ReadingClass
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from triage.store.reading_order import Reading
 
 _URGENT: Final = ReadingClass.URGENT_ORDER
+# Names that a filter finds stand together among all names: a walk up to them would be long.
+_FEW_NAMED: Final = 20_000
 # From each place to the next by the index: SQLite itself would go through every line of it.
 _LOCATIONS: Final = text(f"""
     WITH RECURSIVE place (name) AS (
@@ -144,10 +146,12 @@ def _sorted(
         for place in open_places(connection, reading, chosen, None, limit):
             yield place, (place.effective_class, place.arrived_at, place.work_item_uid)
         return
-    how = wanted(connection, chosen)
+    how = wanted(connection, chosen, _FEW_NAMED if sort is Sort.PATIENT else FEW)
     if not how.classes:
         return
-    query = select(EFFECTIVE, work_items.c.arrived_at, work_items.c.work_item_uid, _key(sort))
+    query = select(
+        effective_column, work_items.c.arrived_at, work_items.c.work_item_uid, _key(sort)
+    )
     query = query.where(text(OPEN), how.looked_up).order_by(*_order(sort, how)).limit(limit)
     for effective, arrived_at, uid, key in connection.execute(query, reading.values):
         yield Position(effective, arrived_at, uid), (key, arrived_at, uid)

@@ -78,6 +78,12 @@ def present(
         The whole item; never its Transaction UID.
     """
     step = line.step
+    if is_own(step) and not step.attributes and references is None:
+        # Nobody has said anything of it: as of most lines, the list says all.
+        item = work_item(line.ranked, label, wanted)
+        if step.subject.label and "WorklistLabel" in item:
+            item.WorklistLabel = step.subject.label
+        return item
     said = from_json(_wanted(step.attributes, wanted))
     item = work_item(line.ranked, label, wanted) if step.study_instance_uid else Dataset()
     if references is not None:

@@ -13,9 +13,9 @@ from pydicom.multival import MultiValue
 
 from triage.errors import PermanentError
 from triage.store import Days, Moments, Selection
-from triage.values import ReadingClass, StepState
+from triage.values import ReadingClass, StepState, StudyState
 from triage.worklist.query import days, matches, moments
-from triage.worklist.ups import unvaried
+from triage.worklist.ups import INCOMPLETE, unvaried
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -43,8 +43,16 @@ def selection_of(query: Dataset, label: str) -> Selection:
         birth_dates=_days(query, "PatientBirthDate"),
         starts=_moments(query, "ScheduledProcedureStepStartDateTime"),
         changes=_moments(query, "ScheduledProcedureStepModificationDateTime"),
+        study_states=_study_states(query),
+        patient_sexes=_exact(query, "PatientSex"),
         told_of=not matches(query, unvaried(label)),
     )
+
+
+def _study_states(query: Dataset) -> tuple[StudyState, ...]:
+    """Return the states of studies of which an Input Readiness State is told."""
+    readiness = _patterns(query, "InputReadinessState")
+    return (StudyState.ARRIVING,) if readiness == (INCOMPLETE,) else ()
 
 
 def _days(query: Dataset, keyword: str) -> tuple[Days, ...]:
@@ -85,7 +93,7 @@ def _labels(query: Dataset, label: str) -> tuple[str, ...]:
 
 
 def _exact(query: Dataset, keyword: str) -> tuple[str, ...]:
-    """Return UIDs that are asked for; a wildcard in one of them is none and fits nothing."""
+    """Return whole values that are asked for; with a wildcard among them, none."""
     texts = _patterns(query, keyword)
     return () if any(mark in text for text in texts for mark in "*?") else texts
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from triage.store import Position
+from triage.values import ReadingClass
 from triage.web.history import history
 from triage.web.site import site_of
 from triage.web.strings import say
@@ -24,12 +27,19 @@ if TYPE_CHECKING:
     from triage.web.site import Site
 
 
-_MOST_ENTRIES = 5000  # of a longer list the first; UPS-RS searches and pages
+_ENTRIES = 200  # of one answer, where nobody says how many
+_MOST_ENTRIES = 1000
+_PLACE = re.compile(r"([0-3])_(\d{1,11}(?:\.\d{1,6})?)_([0-9.]{1,64})", re.ASCII)
 
 
 async def worklist(request: Request) -> Response:
-    """The reading list, in reading order."""
-    return JSONResponse(await run_in_threadpool(_worklist, site_of(request)))
+    """The reading list in reading order, a page at a time; each names the next."""
+    limit, after = _page_asked_for(request)
+    told, last = await run_in_threadpool(_worklist, site_of(request), limit, after)
+    if last is None:
+        return JSONResponse({**told, "next": None})
+    following = f"{request.url.path}?limit={limit}&after={last}"
+    return JSONResponse({**told, "next": following}, headers={"Link": f'<{following}>; rel="next"'})
 
 
 async def study(request: Request) -> Response:
@@ -41,18 +51,46 @@ async def study(request: Request) -> Response:
     return JSONResponse(found)
 
 
-def _worklist(site: Site) -> dict[str, Any]:
+def _page_asked_for(request: Request) -> tuple[int, Position | None]:
+    """Return how many entries are asked for, and behind which place of the order.
+
+    Raises:
+        HTTPException: It is no such number or place.
+    """
+    number = request.query_params.get("limit", str(_ENTRIES))
+    place = request.query_params.get("after", "")
+    found = _PLACE.fullmatch(place)
+    if not re.fullmatch(r"[0-9]{1,9}", number, re.ASCII) or (place and not found):
+        raise HTTPException(400, say("error.page", most=_MOST_ENTRIES))
+    limit = max(1, min(int(number), _MOST_ENTRIES))
+    if found is None:
+        return limit, None
+    effective, arrived, uid = found.groups()
+    arrived_at = datetime.fromtimestamp(float(arrived), UTC)
+    return limit, Position(ReadingClass(int(effective)), arrived_at, uid)
+
+
+def _worklist(site: Site, limit: int, after: Position | None) -> tuple[dict[str, Any], str | None]:
+    """Return a page of the list, and the place of its last entry where more follow."""
     now, algorithm = site.clock(), site.algorithm
-    window = site.store.reading_window(now, site.cap_seconds, limit=_MOST_ENTRIES)
-    return {
+    window = site.store.reading_window(now, site.cap_seconds, limit=limit + 1, after=after)
+    entries = window.entries[:limit]
+    last = Position.of(entries[-1]) if len(window.entries) > limit else None
+    told = {
         "label": site.settings.worklist.label,
         "as_of": now.isoformat(),
         "mode": site.settings.decision.mode.value,
         "paused": site.store.paused(),
         "algorithm": _plain(algorithm.identity) if algorithm else None,
         "total": window.total,
-        "entries": [_entry(item, show_patient=site.show_patient) for item in window.entries],
+        "entries": [_entry(item, show_patient=site.show_patient) for item in entries],
     }
+    return told, None if last is None else _name_of(last)
+
+
+def _name_of(place: Position) -> str:
+    """Return a place of the order as an address names it; no patient can be told by it."""
+    return f"{int(place.effective_class)}_{place.arrived_at.timestamp():.6f}_{place.work_item_uid}"
 
 
 def _study(site: Site, work_item_uid: str) -> dict[str, Any] | None:

@@ -40,6 +40,7 @@ INTERPRETATION = {  # CID 9231
     "CodingSchemeDesignator": "DCM",
     "CodeMeaning": "Interpretation",
 }
+INCOMPLETE = "INCOMPLETE"  # Input Readiness State of a study of which images may still come
 STEP_LABEL = "Read cervical spine radiographs"
 
 _LONGEST_COMMENT = 10_240  # VR LT
@@ -159,7 +160,7 @@ _OF_LINE: Final[Mapping[str, Callable[[RankedEntry], Value]]] = {
     "ScheduledProcedureStepStartDateTime": lambda ranked: date_time(ranked.entry.arrived_at),
     "CommentsOnTheScheduledProcedureStep": _comment,
     "InputReadinessState": lambda ranked: (
-        "INCOMPLETE" if ranked.entry.study_state is StudyState.ARRIVING else "READY"
+        INCOMPLETE if ranked.entry.study_state is StudyState.ARRIVING else "READY"
     ),
     "PatientName": lambda ranked: ranked.entry.patient_name,
     "PatientID": lambda ranked: ranked.entry.patient_id,

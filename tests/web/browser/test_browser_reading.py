@@ -8,7 +8,8 @@ import pytest
 
 from tests.web.pages import ROWS, focused, row_of, shown, take_in_hand, work_item
 from tests.web.site import mixed_list
-from triage.values import Outcome, Verdict
+from triage.store import StepChange
+from triage.values import Outcome, StepState, Verdict
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -88,6 +89,24 @@ def test_a_study_that_a_reader_opens_is_marked_for_all_and_can_be_released(
     expect(page.locator("#toast")).to_have_text("Released.")
     expect(page.locator(ROWS)).to_have_count(1)
     assert not morning.store.study(studies["routine"]).entry.opened
+
+
+def test_a_study_that_was_read_elsewhere_leaves_the_list_and_its_key_finds_no_other(
+    morning, serve, open_page
+):
+    outcomes = (Outcome.ABNORMAL, Outcome.INDETERMINATE, Outcome.INDETERMINATE)
+    read, *others = [morning.study_with(outcome) for outcome in outcomes]
+    page = open_page(serve().url, user="anna")
+    take_in_hand(page, morning, read)
+    uid = work_item(morning, read)
+    ended = StepChange("PACS", state=StepState.COMPLETED)
+    assert morning.store.change_step(uid, morning.store.step(uid).version, ended)
+    expect(page.locator(ROWS)).to_have_count(2)
+    assert shown(page) == [work_item(morning, study) for study in others]
+    expect(page.locator("#lines")).not_to_contain_text("Suspected abnormal")
+    page.keyboard.press("d")
+    expect(page.locator("#toast")).to_be_visible()
+    assert [morning.store.study_feedback(study) for study in (read, *others)] == [(), (), ()]
 
 
 def test_a_verdict_on_a_decision_that_stands_no_more_is_refused_in_words(morning, serve, open_page):

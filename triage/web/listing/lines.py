@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from triage.store import Sort
 from triage.values import ReadingClass
-from triage.web.listing.asking import Sort
 from triage.web.strings import say
 from triage.worklist.words import group_title
 

@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from triage.errors import PermanentError
-from triage.web.listing.asking import ListQuery, Sort, read_query
+from triage.store import Sort
+from triage.web.listing.asking import ListQuery, read_query
 from triage.web.listing.changes import changes
 from triage.web.listing.lines import Heading, lines_of
 from triage.web.render import render, whole_page

@@ -27,6 +27,7 @@ REFUSALS: Final = {
     "error.no-landmarks": "No landmarks are kept of this film.",
     "error.no-saliency": "It is not kept where the networks looked.",
     "error.question": "The page asked for something that it cannot have; reload it.",
+    "error.page": "A page of the list has 1 to {most} entries, behind a place that a page named.",
     "error.login": "Name or password is not right.",
     "error.no-users": "Nobody can log in yet: an administrator adds users with triage user add.",
     "error.proxy-name": "The name that the proxy gives cannot be used here.",
