@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tests.hostile import pdus
-from tests.hostile.pdus import COMMAND, CR, DX, ECHO, LAST, UPS, Command, PduType
+from tests.hostile.pdus import COMMAND, CR, DX, ECHO, LAST, UPS, Command, Number, PduType
 from tests.hostile.reading_list import WORK_ITEMS, fill_reading_list
 from tests.hostile.wire import new_uid
 from tests.waiting import until
@@ -223,27 +223,38 @@ def test_what_does_not_belong_into_an_object_ends_the_association(shared, call, 
 
 
 @pytest.mark.parametrize(
-    "messages",
+    ("context", "command", "data_set"),
     [
         pytest.param(
-            pdus.message(
-                UPS, pdus.request(Command.FIND, pdus.UPS_PULL, 3, pdus.A_DATA_SET), pdus.query()
-            ),
-            id="query-without-priority",
+            UPS,
+            {
+                Number.COMMAND_FIELD: pdus.number(Command.FIND),
+                Number.MESSAGE_ID: pdus.number(3),
+                Number.DATA_SET_TYPE: pdus.number(pdus.A_DATA_SET),
+            },
+            pdus.query(),
+            id="query-without-its-class",
         ),
         pytest.param(
-            pdus.message(
-                ECHO,
-                pdus.request(Command.ECHO | Command.ANSWER, pdus.VERIFICATION, 3, pdus.NO_DATA_SET),
-            ),
+            ECHO,
+            {
+                Number.AFFECTED_SOP_CLASS: pdus.uid(pdus.VERIFICATION),
+                Number.COMMAND_FIELD: pdus.number(Command.ECHO | Command.ANSWER),
+                Number.MESSAGE_ID_ANSWERED: pdus.number(3),
+                Number.DATA_SET_TYPE: pdus.number(pdus.NO_DATA_SET),
+                Number.STATUS: pdus.number(pdus.SUCCESS),
+            },
+            None,
             id="answer-to-nothing",
         ),
     ],
 )
-def test_what_is_no_request_ends_the_association_and_keeps_nobody_waiting(shared, call, messages):
+def test_what_is_no_request_ends_the_association_and_keeps_nobody_waiting(
+    shared, call, context, command, data_set
+):
     running = shared()
     peer = call(running).associate()
-    peer.send(messages)
+    peer.send(pdus.message(context, pdus.command_set(command), data_set))
     assert PduType.ABORT in {one.kind for one in peer.until_end()}
     assert running.is_good()
 

@@ -86,7 +86,7 @@ def test_rule_out_stays_below_the_certified_threshold_where_that_is_enough() -> 
     certificate = certify(films, Aims(), "")
     assert certificate is not None
 
-    point = operating_points(films, certificate, Aims())["abnormal"]
+    point = operating_points(films, certificate, Aims(ruled_out_share=0.8))["abnormal"]
 
     assert point["rule_out"] is not None
     assert point["rule_out"] < certificate["findings"]["abnormal"]["threshold"] - 5
