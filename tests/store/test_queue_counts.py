@@ -122,6 +122,7 @@ def test_gates_are_counted_of_the_last_films_as_they_were_looked_at_last(store):
     look_at()
     assert counted(9) == (2, {"blur": (1, 1), "view": (2, 0)})
     assert counted(1) == (1, {"blur": (1, 0), "view": (1, 0)})
+    assert counted(9) == (2, {"blur": (1, 1), "view": (2, 0)})
     with store.writing() as connection:
         connection.execute(
             update(instances)
