@@ -148,7 +148,7 @@ def row_view(
         reason=reason_words(entry.reasons),
         order_badge=_order_badge(entry.order_priority),
         waiting=waiting_words(ranked.waited_seconds),
-        cap_share=_cap_share(ranked),
+        cap_share=cap_share(ranked),
         overdue=ranked.overdue or ranked.waited_seconds >= ranked.cap_seconds,
         study_date=studied.isoformat() if studied else "",
         report=_report_words(entry),
@@ -187,7 +187,8 @@ def _order_badge(order: OrderPriority) -> str:
     return order.value if order.urgent else ""
 
 
-def _cap_share(ranked: RankedEntry) -> float:
+def cap_share(ranked: RankedEntry) -> float:
+    """Return the waiting time as percent of the cap, at most 100."""
     if ranked.cap_seconds <= 0:
         return _FULL_BAR
     return round(min(_FULL_BAR, _FULL_BAR * ranked.waited_seconds / ranked.cap_seconds), 1)

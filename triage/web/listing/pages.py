@@ -15,11 +15,10 @@ from triage.errors import PermanentError
 from triage.store import Sort
 from triage.web.listing.asking import ListQuery, read_query
 from triage.web.listing.changes import changes
-from triage.web.listing.lines import Heading, lines_of
+from triage.web.listing.lines import lines_of
 from triage.web.render import render, whole_page
 from triage.web.site import site_of
 from triage.web.strings import say
-from triage.web.view import row_view
 from triage.worklist.words import cap_words
 
 if TYPE_CHECKING:
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from triage.web.listing.lines import Line
+    from triage.web.listing.markup import LineTexts
     from triage.web.listing.readings import ListReadings, Reading
     from triage.web.site import PageFacts, Site
-    from triage.web.view import Row
 
 _QUESTION = "x-list-query"  # JSON, percent-encoded: a header is ASCII
 _LONGEST_QUESTION = 4096
@@ -52,7 +51,7 @@ async def worklist(request: Request) -> Response:
         title=page.label,
         head=reading.head(),
         etag=readings.known.remember(_marks(lines)),
-        lines=[_laid_out(site, line) for line in lines],
+        lines=await run_in_threadpool(readings.texts.html, lines),
         waits=_waits(site),
         sorts=[sort.value for sort in Sort if sort is not Sort.PATIENT or site.show_patient],
     )
@@ -74,7 +73,7 @@ async def changed_lines(request: Request) -> Response:
     reading = await readings.read(query, page.access.user)
     lines = await run_in_threadpool(_lines, site, reading, query, page)
     base = readings.known.recall(asked.get("base"))
-    steps = await run_in_threadpool(_steps, request, lines, base)
+    steps = await run_in_threadpool(_steps, readings.texts, lines, base)
     told = {
         **steps,
         "etag": readings.known.remember(_marks(lines)),
@@ -122,32 +121,19 @@ def _marks(lines: Sequence[Line]) -> dict[str, int]:
 
 
 def _steps(
-    request: Request, lines: Sequence[Line], base: Mapping[str, int] | None
+    texts: LineTexts, lines: Sequence[Line], base: Mapping[str, int] | None
 ) -> dict[str, Any]:
     """Return the way from the list that a page knows, or the whole list where it knows none."""
     way = changes(base or {}, _marks(lines))
     altered = set(way.altered)
-    site = site_of(request)
-    shown = [_laid_out(site, line) for line in lines if line.key in altered]
+    shown = [line for line in lines if line.key in altered]
     return {
         "order": [line.key for line in lines] if base is None else None,
         "gone": way.gone,
         "placed": () if base is None else way.placed,
         "altered": way.altered,
-        "html": render(request, "_lines.html", lines=shown),
+        "html": texts.html(shown),
     }
-
-
-def _laid_out(site: Site, line: Line) -> tuple[Row | None, Heading | None]:
-    if isinstance(line, Heading):
-        return None, line
-    row = row_view(
-        line.ranked,
-        show_patient=site.show_patient,
-        feedback=line.feedback,
-        outside=line.outside,
-    )
-    return row, None
 
 
 def _positions(reading: Reading, query: ListQuery) -> list[int] | None:

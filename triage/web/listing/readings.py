@@ -11,7 +11,9 @@ from starlette.concurrency import run_in_threadpool
 
 from triage.values import ReadingClass
 from triage.web.listing.known import KnownLists
+from triage.web.listing.markup import LineTexts
 from triage.web.listing.window import Moment, read_window
+from triage.web.render import make_templates
 
 if TYPE_CHECKING:
     from triage.store import ShownWindow
@@ -44,10 +46,16 @@ class Reading:
 
 
 class ListReadings:
-    """Twenty open pages cost one reading of the list per change."""
+    """Twenty open pages cost one reading of the list per change.
+
+    Attributes:
+        known: The lists that pages know.
+        texts: The texts of their lines.
+    """
 
     def __init__(self, site: Site) -> None:
         self.known = KnownLists()
+        self.texts = LineTexts(make_templates(), show_patient=site.show_patient)
         self._site = site
         self._lock = asyncio.Lock()
         self._held: dict[tuple[ListQuery, str], tuple[int, float, Reading]] = {}
