@@ -20,6 +20,7 @@ from tests.ups.site import PULL, Site
 from tests.ups.steps import data
 from triage.settings import default_settings, render_toml
 from triage.uids import work_item_uid
+from triage.web.listing.asking import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,7 +134,7 @@ class Lists:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
         self._etag: str | None = None
-        self._limits = itertools.count(100)  # another limit each time: nobody has asked the same
+        self._asked_before = itertools.count()
 
     def ask(self) -> None:
         """Ask for what has changed."""
@@ -141,7 +142,7 @@ class Lists:
 
     def anew(self, **filters: Any) -> None:
         """Ask for a list that nobody knows yet."""
-        limit = 100 + next(self._limits) % 50
+        limit = WINDOW + next(self._asked_before) % 20  # another one: nobody has asked the same
         assert self._asked({"limit": limit, **filters})["order"] is not None
 
     def _asked(self, question: dict[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ _ESCAPE = "\\"
 _MOST_VALUES = 10_000
 _MOST_PATTERNS = 100
 _LONGEST_PATTERN = 1_000
+_WORTH_JOINING = 1_000  # each line that is found costs a look at another table
 _WIDEST_OFFSET = timedelta(hours=26)  # from the westernmost clock to the easternmost
 _NAME_GROUPS = (
     work_items.c.name_alphabetic,
@@ -61,11 +62,13 @@ class Lookup:
 
     Attributes:
         holds: What all of them fulfil; an index serves it.
-        each: Selects a row for every one of them from that index alone.
+        each: Selects a row for every one of them, from that index alone or beside another table.
+        worth: More lines than this are not worth finding in that way: the order is walked.
     """
 
     holds: ColumnElement[bool]
     each: Select[Any]
+    worth: int = 1_000_000
 
 
 def condition(selection: Selection) -> ColumnElement[bool]:
@@ -143,7 +146,7 @@ def _named(*selects: Select[Any]) -> Lookup:
     """Return the lookup of the items that any of some statements names."""
     named = union_all(*selects).subquery()
     items = select(named.c.work_item_uid)
-    return Lookup(work_items.c.work_item_uid.in_(items), items)
+    return Lookup(work_items.c.work_item_uid.in_(items), items, _WORTH_JOINING)
 
 
 def _among_open(lines: str, holds: ColumnElement[bool]) -> Lookup:

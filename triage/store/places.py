@@ -156,9 +156,10 @@ def _fewest(connection: Connection, ways: Iterable[Lookup], few: int) -> Lookup 
     """Return the lookup that finds the fewest lines, None where each finds many."""
     best, fewest = None, few + 1
     for lookup in ways:
-        query = select(func.count()).select_from(lookup.each.limit(fewest).subquery())
+        most = min(fewest, lookup.worth + 1)
+        query = select(func.count()).select_from(lookup.each.limit(most).subquery())
         number = connection.execute(query).scalar_one()
-        if number < fewest:
+        if number < most:
             best, fewest = lookup, number
         if number <= _FEW_ENOUGH:
             break

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from triage.web.site import Site
 
 
-_ENTRIES = 200  # of one answer, where nobody says how many
+_ENTRIES = 100  # of one answer, where nobody says how many
 _MOST_ENTRIES = 1000
 _PLACE = re.compile(r"([0-3])_(\d{1,11}(?:\.\d{1,6})?)_([0-9.]{1,64})", re.ASCII)
 

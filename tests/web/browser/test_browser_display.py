@@ -61,7 +61,7 @@ def test_paper_says_of_which_day_it_is_and_how_much_of_the_list(morning, serve, 
     morning.copy_study(120)
     page = open_page(serve().url, color_scheme="dark")
     page.emulate_media(media="print")
-    expect(page.locator("#more-lines")).to_contain_text("The first 100 of 120 studies")
+    expect(page.locator("#more-lines")).to_contain_text("The first 60 of 120 studies")
     day = "getComputedStyle(document.querySelector('.as-of'), '::before').content"
     assert page.evaluate(day) == f'"{morning.now.astimezone():%Y-%m-%d} "'
     for hidden in (".filters", ".keys", "#viewer", ".when-live"):

@@ -13,7 +13,7 @@ from triage.web.strings import say
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WINDOW = 100  # lines that a page loads at once, and by which it asks for more
+WINDOW = 60  # lines that a page loads first: more than two screens of the usual displays
 LONGEST_WINDOW = 5000
 _LONGEST_TEXT = 64
 _LONGEST_WAIT_MINUTES = 100_000.0

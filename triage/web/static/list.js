@@ -9,7 +9,7 @@ import { answered, keepFresh, refresh } from "./stream.js";
 import { act, renewViewer, startViewer, toggleViewer } from "./viewer.js";
 import { keepTicking, tick } from "./waiting.js";
 
-const WINDOW = 100;
+const WINDOW = 60;
 const MOST = 5000; // as in triage/web/listing/asking.py
 const SPOKEN = 3;
 const main = document.getElementById("main");
@@ -143,7 +143,7 @@ main.addEventListener("dblclick", (event) => {
 new IntersectionObserver((seen) => {
   const loaded = studies().length;
   if (seen.some((one) => one.isIntersecting) && loaded >= limit && limit < MOST) {
-    limit = Math.min(MOST, loaded + WINDOW);
+    limit = Math.min(MOST, loaded + Math.max(WINDOW, loaded >> 1)); // far down, fewer questions
     refresh();
   }
 }, { root: main, rootMargin: "800px" }).observe(document.getElementById("more-lines"));
