@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from triage.store import Selection, StepLine
 
 _INPUTS: Final = "InputInformationSequence"
+_MORE: Final = 8  # times as many as before: what is asked for again is a small share
 _FIRST: Final = 10
 _MOST_AT_ONCE: Final = 500
 
@@ -151,17 +152,22 @@ class StepSearch(Steps):
                 yield present_object(line, self._label, own)
 
     def _selected(self, selection: Selection, now: datetime, most: int) -> Iterator[str]:
-        """Yield the items that the database finds: the first of them at once, then the rest.
+        """Yield the items that the database finds: few of them at once, then more and more.
 
-        An item that moves up meanwhile comes late, but it comes: the rest is all that there
-        is, without what has been seen.
+        Each time it is asked anew for all from the first on, and what has been seen is left out:
+        an item that moves up meanwhile comes late, but it comes. Whoever has enough after a page
+        does not wait for a hundred thousand.
         """
-        first = self._store.search_uids(selection, now, self._cap_seconds, limit=most)
-        yield from first
-        if len(first) == most:
-            seen = set(first)
-            every = self._store.search_uids(selection, now, self._cap_seconds)
-            yield from (uid for uid in every if uid not in seen)
+        seen: set[str] = set()
+        limit = most
+        while True:
+            found = self._store.search_uids(selection, now, self._cap_seconds, limit=limit)
+            new = [uid for uid in found if uid not in seen]
+            seen.update(new)
+            yield from new
+            if len(found) < limit:
+                return
+            limit *= _MORE
 
 
 def _growing(uids: Iterator[str], first: int) -> Iterator[list[str]]:
