@@ -102,7 +102,7 @@ class StepSearch(Steps):
         query: Dataset,
         wanted: Container[BaseTag] | None,
         *,
-        most: int = LINES_AT_ONCE,
+        most: int = _FIRST,
         at_once: int = _FIRST,
     ) -> Found[tuple[StepLine, Dataset]]:
         check_query(query)
@@ -119,7 +119,7 @@ class StepSearch(Steps):
         self,
         query: Dataset,
         wanted: Container[BaseTag] | None,
-        most: int = LINES_AT_ONCE,
+        most: int = _FIRST,
         at_once: int = _FIRST,
     ) -> Iterator[tuple[StepLine, Dataset]]:
         """Yield the items that match a query, as they stand when it is their turn.
