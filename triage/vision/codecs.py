@@ -5,9 +5,9 @@ are decoded beside the networks. For films of 1000 to 2000 pixels a side it take
 processor where pydicom's plug-ins take 150 (lossless JPEG), 20 for 100 (JPEG-LS), and for JPEG 2000
 the same. Lossy JPEG stays with pydicom's plug-ins: two decoders may round differently, and the
 thresholds of a bundle were set on what one of them gives. Only extended JPEG of 12 bits, of which
-they refuse most, is tried here when they do. RLE stays with pydicom, which is written in Python:
-damaged segments crash the decoder of imagecodecs, and so they do its `ljpeg_decode`, to which
-`jpeg_decode` turns where libjpeg-turbo gives up (version 2026.3; found with random damage).
+they refuse most, is tried here when they do. RLE stays with pydicom's own decoder: damaged segments
+crash that of imagecodecs, and damaged codestreams its `ljpeg_decode`, to which its `jpeg_decode`
+turns where libjpeg-turbo gives up (version 2026.3; found with random damage).
 """
 
 from __future__ import annotations
