@@ -45,6 +45,7 @@ LEVELS = {
         "triage.delivery.association",
         "triage.delivery.backoff",
         "triage.delivery.lane",
+        "triage.delivery.reactor",
         "triage.filing",
         "triage.hl7.mllp",
         "triage.modes",

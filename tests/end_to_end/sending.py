@@ -13,6 +13,7 @@ from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_STORE
 
 from tests.waiting import until
+from triage.delivery.reactor import HELD_REACTOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,12 @@ def send_as_it_is(daemon: Daemon, path: Path) -> int:
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
     entity.add_requested_context(meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID)
     listener = daemon.settings.listener
-    association = entity.associate(listener.address, listener.port, ae_title=listener.ae_title)
+    association = entity.associate(
+        listener.address,
+        listener.port,
+        ae_title=listener.ae_title,
+        evt_handlers=[HELD_REACTOR],
+    )
     assert association.is_established, path.name
     request = C_STORE()
     request.MessageID = 1

@@ -11,6 +11,7 @@ from pynetdicom import AE
 
 from tests.end_to_end.roles import kill
 from tests.waiting import until
+from triage.delivery.reactor import HELD_REACTOR
 from triage.store import Store
 from triage.values import StudyState
 
@@ -41,7 +42,9 @@ def send_until_acknowledged(daemon: Daemon, path, acknowledged: list[str]) -> No
         entity = AE("MODALITY")
         entity.connection_timeout = entity.dimse_timeout = 5
         entity.add_requested_context(film.SOPClassUID, film.file_meta.TransferSyntaxUID)
-        association = entity.associate(listener.address, listener.port, ae_title="TRIAGE")
+        association = entity.associate(
+            listener.address, listener.port, ae_title="TRIAGE", evt_handlers=[HELD_REACTOR]
+        )
         if association.is_established:
             answer = association.send_c_store(film)
             if answer.get("Status") == 0:

@@ -39,6 +39,7 @@ from tests.ups.site import (
 from tests.ups.steps import make_results
 from tests.waiting import until
 from triage.commands import change, look
+from triage.delivery.reactor import HELD_REACTOR
 from triage.demo.stage import demonstration_settings, running_daemon
 from triage.hl7.values import MessageKind
 from triage.settings import Hl7Receiver, Hl7Settings, Peer
@@ -124,7 +125,10 @@ class House:
     @contextlib.contextmanager
     def _associated(self, entity: AE) -> Iterator[Association]:
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = PATIENCE
-        association = entity.associate(LOOPBACK, self.settings.listener.port, ae_title="TRIAGE")
+        port = self.settings.listener.port
+        association = entity.associate(
+            LOOPBACK, port, ae_title="TRIAGE", evt_handlers=[HELD_REACTOR]
+        )
         assert association.is_established
         connection = association.dul.socket.socket
         try:

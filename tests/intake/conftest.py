@@ -25,6 +25,7 @@ from pynetdicom import AE, build_context
 from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
 
+from triage.delivery.reactor import HELD_REACTOR
 from triage.intake import listener
 from triage.settings import Settings, default_settings
 from triage.store import InstanceRecord, Store
@@ -138,11 +139,12 @@ def associate() -> Iterator[Callable[..., Association]]:
         entity = AE(calling)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = WAIT_SECONDS
         contexts = [build_context(uid, list(syntaxes)) for uid in sop_classes]
-        association = entity.associate("127.0.0.1", port, contexts, ae_title=called)
+        asked = {"ae_title": called, "evt_handlers": [HELD_REACTOR]}
+        association = entity.associate("127.0.0.1", port, contexts, **asked)
         if association.is_aborted:
             # The library's requestor takes a rejection for an abort now and then, when the
             # connection closes behind it.
-            association = entity.associate("127.0.0.1", port, contexts, ae_title=called)
+            association = entity.associate("127.0.0.1", port, contexts, **asked)
         connection = association.dul.socket
         open_ones.append((association, connection and connection.socket))
         return association

@@ -29,6 +29,7 @@ from pynetdicom.sop_class import Verification
 from tests.intake.certificates import CLIENT, SERVER, Authority, Identity
 from tests.peers import free_port, start_orthanc
 from tests.waiting import until
+from triage.delivery.reactor import HELD_REACTOR
 from triage.errors import SettingsError
 from triage.intake import listener, reception
 
@@ -109,7 +110,11 @@ def associate_tls(calling_context, modality):
             entity.add_requested_context(uid, ["1.2.840.10008.1.2.1"])
         context = calling_context(identity, version)
         association = entity.associate(
-            "127.0.0.1", port, ae_title="TRIAGE", tls_args=(context, "triage.example")
+            "127.0.0.1",
+            port,
+            ae_title="TRIAGE",
+            tls_args=(context, "triage.example"),
+            evt_handlers=[HELD_REACTOR],
         )
         connection = association.dul.socket
         open_ones.append((association, connection and connection.socket))

@@ -16,6 +16,7 @@ from pynetdicom.sop_class import (
 from training.phantom.cases import DESCRIBING
 from training.phantom.morning import Label, write_morning
 from training.phantom.studies import Syntax
+from triage.delivery.reactor import HELD_REACTOR
 from triage.errors import PermanentError
 
 
@@ -141,7 +142,9 @@ def test_every_file_can_be_sent_the_truncated_one_too(morning):
     for sop_class in (DigitalXRayImageStorageForPresentation, ComputedRadiographyImageStorage):
         for syntax in syntaxes:
             sender.add_requested_context(sop_class, syntax)
-    association = sender.associate("127.0.0.1", server.server_address[1])
+    association = sender.associate(
+        "127.0.0.1", server.server_address[1], evt_handlers=[HELD_REACTOR]
+    )
     assert association.is_established
     statuses = [
         association.send_c_store(morning.folder / item.file).Status for item in morning.items

@@ -24,6 +24,7 @@ from tests.peers import LOOPBACK, Orthanc, end, free_port, program, wait_for_por
 from tests.senders.films import BY_OPENJPEG, CONVERT, ENCODE, dcmtk_form
 from tests.senders.sites import AE_TITLE, header_of, read_object
 from tests.senders.wire import SentObject
+from triage.delivery.reactor import HELD_REACTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -234,7 +235,9 @@ def send_by_pynetdicom(port: int, files: Sequence[Path], *, as_it_lies: bool = F
     entity = AE("PYNETDICOM")
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = SECONDS
     contexts = [build_context(*pair) for pair in sorted(proposed)]
-    association = entity.associate(LOOPBACK, port, contexts, ae_title=AE_TITLE)
+    association = entity.associate(
+        LOOPBACK, port, contexts, ae_title=AE_TITLE, evt_handlers=[HELD_REACTOR]
+    )
     connection = association.dul.socket
     assert association.is_established
     assert len(association.accepted_contexts) == len(contexts)

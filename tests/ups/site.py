@@ -26,6 +26,7 @@ from tests.peers import LOOPBACK, Peer, end, free_port
 from tests.ups.steps import data
 from tests.waiting import until
 from triage import settings as configuration
+from triage.delivery.reactor import HELD_REACTOR
 from triage.settings import default_settings, render_toml
 from triage.store import Store
 from triage.uids import work_item_uid
@@ -107,7 +108,9 @@ class Site:
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = WAIT_SECONDS
         for sop_class in sop_classes or (PULL, PUSH, WATCH):
             entity.add_requested_context(sop_class)
-        association = entity.associate(LOOPBACK, self.port, ae_title="TRIAGE")
+        association = entity.associate(
+            LOOPBACK, self.port, ae_title="TRIAGE", evt_handlers=[HELD_REACTOR]
+        )
         connection = association.dul.socket
         assert association.is_established
         try:

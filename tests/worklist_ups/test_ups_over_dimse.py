@@ -23,6 +23,7 @@ from pynetdicom.sop_class import (
 )
 
 from tests.peers import program
+from triage.delivery.reactor import HELD_REACTOR
 from triage.errors import TransientError
 from triage.intake import listener
 from triage.settings import default_settings
@@ -96,7 +97,9 @@ def associate(port):
         entity.acse_timeout = entity.dimse_timeout = WAIT_SECONDS
         for sop_class in sop_classes:
             entity.add_requested_context(sop_class)
-        association = entity.associate("127.0.0.1", port, ae_title="TRIAGE")
+        association = entity.associate(
+            "127.0.0.1", port, ae_title="TRIAGE", evt_handlers=[HELD_REACTOR]
+        )
         opened.append(association)
         return association
 

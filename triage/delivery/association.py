@@ -12,6 +12,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, build_context, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
 
+from triage.delivery.reactor import HELD_REACTOR
 from triage.errors import DeliveryError
 from triage.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
@@ -184,7 +185,7 @@ def _request(
             contexts=list(contexts),
             ae_title=line.destination.ae_title,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, on_connection)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, on_connection), HELD_REACTOR],
         )
     except OSError as error:  # the name does not resolve, or no socket is left
         problem = f"{line.peer} cannot be reached: {error.strerror}; check its address"

@@ -12,6 +12,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     UnifiedProcedureStepPull,
 )
 
+from triage.delivery.reactor import HELD_REACTOR
 from triage.demo.morning import MODALITY_AE_TITLE
 from triage.values import ReadingClass, StudyState
 
@@ -201,7 +202,12 @@ def _ups_order(daemon: Daemon) -> list[str]:
     entity.add_requested_context(UnifiedProcedureStepPull)
     query = Dataset()
     query.StudyInstanceUID = ""
-    association = entity.associate(listener.address, listener.port, ae_title=listener.ae_title)
+    association = entity.associate(
+        listener.address,
+        listener.port,
+        ae_title=listener.ae_title,
+        evt_handlers=[HELD_REACTOR],
+    )
     if not association.is_established:
         return []
     answers = association.send_c_find(query, UnifiedProcedureStepPull)

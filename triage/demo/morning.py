@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydicom import dcmread
 from pynetdicom import AE
 
+from triage.delivery.reactor import HELD_REACTOR
 from triage.errors import TriageError
 
 if TYPE_CHECKING:
@@ -105,7 +106,12 @@ def _send_together(settings: Settings, items: Sequence[Item]) -> Iterator[tuple[
     for one in datasets.values():
         entity.add_requested_context(one.SOPClassUID, one.file_meta.TransferSyntaxUID)
     listener = settings.listener
-    association = entity.associate(listener.address, listener.port, ae_title=listener.ae_title)
+    association = entity.associate(
+        listener.address,
+        listener.port,
+        ae_title=listener.ae_title,
+        evt_handlers=[HELD_REACTOR],
+    )
     if not association.is_established:
         raise TriageError(f"the listener at port {listener.port} did not accept an association")
     try:
