@@ -27,6 +27,7 @@ _ERRORS: Final = {
     "103": "Table value not found",
     "200": "Unsupported message type",
     "202": "Unsupported processing ID",
+    "204": "Unknown key identifier",
     "207": "Application internal error",
 }
 # From 2.5 on the code stands in ERR-3; before that within ERR-1.

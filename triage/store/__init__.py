@@ -7,7 +7,13 @@ from triage.store.brake import BrakeChange
 from triage.store.database import Watcher, utc_now
 from triage.store.feedback import FeedbackRecord
 from triage.store.film_views import FilmToExplain, FilmView, Landmark
-from triage.store.hl7_records import ClaimedResult, FedDecision, ResultRecord
+from triage.store.hl7_records import (
+    ClaimedResult,
+    DoubtKind,
+    FedDecision,
+    PatientDoubt,
+    ResultRecord,
+)
 from triage.store.list_records import (
     EVERYTHING,
     Days,
@@ -80,6 +86,7 @@ __all__ = [
     "Days",
     "DecisionRecord",
     "DeliveryRecord",
+    "DoubtKind",
     "FailingDelivery",
     "FedDecision",
     "FeedbackRecord",
@@ -97,6 +104,7 @@ __all__ = [
     "OrderQuestion",
     "OrderWord",
     "OrderedStudies",
+    "PatientDoubt",
     "Placement",
     "Position",
     "PriorityChange",

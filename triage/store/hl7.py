@@ -1,7 +1,8 @@
 """The verbs of orders and reports that come over HL7: each message is one transaction.
 
 What a message says reaches the studies that are here, and is kept for those that are still to
-come: `waiting_orders` is asked for it when a study arrives.
+come: `apply_waiting_orders` tells them when they arrive. What names a study and another patient
+than it has is not heard.
 """
 
 from __future__ import annotations
@@ -11,9 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, delete, insert, or_, select, update
 
+from triage.errors import MessageError
 from triage.hl7.values import Order, OrderNotice, order_priority
 from triage.store.database import Database
-from triage.store.hl7_notes import is_same_patient
+from triage.store.hl7_doubts import (
+    contradicted_study,
+    forget_doubts,
+    note_doubt,
+    studies_of_others,
+)
+from triage.store.hl7_matching import orders_of, orders_of_others, studies_of, study_of
+from triage.store.hl7_records import DoubtKind
 from triage.store.hl7_schema import hl7_messages, hl7_orders
 from triage.store.list_records import OrderedStudies, OrderWord, StepChange
 from triage.store.schema import studies, work_items
@@ -27,7 +36,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
-    from sqlalchemy.sql.elements import ColumnElement
 
     from triage.hl7.values import MessageIdentity, Notice
     from triage.store.records import Placement, StandingDecision
@@ -55,18 +63,31 @@ class Hl7Verbs(Database):
         Returns:
             How many studies that are here it is about; None for a message that was taken
             before: then nothing has been done.
+
+        Raises:
+            MessageError: It names a study by its UID, and another patient than that study has:
+                nothing has been done, but that the operators are told.
         """
         now = self.clock()
         with self.writing() as connection:
-            if not _first_time(connection, identity, now):
+            if _is_known(connection, identity):
                 return None
-            return sum(_take(connection, notice, placing, now) for notice in notices)
+            if not _doubted(connection, notices, now):
+                _write_down(connection, identity, now)
+                return sum(_take(connection, notice, placing, now) for notice in notices)
+        # What was refused is not remembered: once the patient is right, it may come again.
+        raise MessageError(
+            "PID-3 names another patient than the study has: nothing was changed; correct the"
+            " patient, or have the study completed on the reading list",
+            code="204",
+            at="PID^1^3",
+        )
 
     def hl7_order(self, study_instance_uid: str) -> Order | None:
         """Return the last order of a study; None when no message came for it."""
         with self.reading() as connection:
-            study = _study(connection, study_instance_uid)
-            rows = [] if study is None else _orders_of(connection, study)
+            study = study_of(connection, study_instance_uid)
+            rows = [] if study is None else orders_of(connection, study)
         # An order is more than a report: without its message it cannot be repeated.
         rows.sort(key=lambda row: (row.message != "", row.changed_at))
         return _order(rows[-1], study_instance_uid) if rows else None
@@ -79,8 +100,8 @@ class Hl7Verbs(Database):
         """
         shown = {"shown_code": code} if taken else {}
         with self.writing() as connection:
-            study = _study(connection, study_instance_uid)
-            uids = [] if study is None else [row.order_id for row in _orders_of(connection, study)]
+            study = study_of(connection, study_instance_uid)
+            uids = [] if study is None else [row.order_id for row in orders_of(connection, study)]
             connection.execute(
                 update(hl7_orders)
                 .where(hl7_orders.c.order_id.in_(uids))
@@ -108,28 +129,35 @@ class Hl7Verbs(Database):
             orders = connection.execute(
                 delete(hl7_orders).where(hl7_orders.c.changed_at < horizon, ~here)
             )
+            forget_doubts(connection, horizon)
         return messages.rowcount + orders.rowcount
 
 
 def apply_waiting_orders(connection: Connection, study_instance_uid: str, now: datetime) -> None:
     """Let a study that has just come, or is just known by its accession number, hear its orders."""
-    study = _study(connection, study_instance_uid)
+    study = study_of(connection, study_instance_uid)
     if study is None:
         return
-    for order in _orders_of(connection, study):
+    for order in orders_of(connection, study):
         _tell_study(connection, study_instance_uid, order, as_ordered, now, may_lower=False)
+    for order in orders_of_others(connection, study):
+        kind = DoubtKind.REPORT if order.read else DoubtKind.ORDER
+        note_doubt(connection, study_instance_uid, kind, now)
 
 
-def _first_time(connection: Connection, identity: MessageIdentity, now: datetime) -> bool:
-    """Write down a message; False when it was taken before."""
+def _is_known(connection: Connection, identity: MessageIdentity) -> bool:
+    """Whether a message was taken before."""
     known = select(hl7_messages.c.message_id).where(
         hl7_messages.c.application == identity.application,
         hl7_messages.c.facility == identity.facility,
         hl7_messages.c.control_id == identity.control_id,
         hl7_messages.c.digest == identity.digest,
     )
-    if connection.execute(known).first() is not None:
-        return False
+    return connection.execute(known).first() is not None
+
+
+def _write_down(connection: Connection, identity: MessageIdentity, now: datetime) -> None:
+    """Remember a message, to know it when it is repeated."""
     connection.execute(
         insert(hl7_messages).values(
             application=identity.application,
@@ -139,7 +167,21 @@ def _first_time(connection: Connection, identity: MessageIdentity, now: datetime
             received_at=now,
         )
     )
-    return True
+
+
+def _doubted(connection: Connection, notices: Sequence[Notice], now: datetime) -> bool:
+    """Whether a message names a study and another patient; if so, let the operators be told."""
+    doubted = False
+    for notice in notices:
+        study = contradicted_study(connection, notice, _named(connection, notice))
+        if study is not None:
+            doubted = True
+            note_doubt(connection, study, _kind(notice), now)
+    return doubted
+
+
+def _kind(notice: Notice) -> DoubtKind:
+    return DoubtKind.ORDER if isinstance(notice, OrderNotice) else DoubtKind.REPORT
 
 
 def _take(
@@ -154,9 +196,13 @@ def _take(
     # An order takes back only what it had said itself: a header may know better than a message
     # that repeats an old priority beside something else.
     may_lower = before is not None and before.priority_code not in ("", order.priority_code)
-    found = _studies_of(connection, order)
+    found = studies_of(connection, order)
     for study in found:
         _tell_study(connection, study, order, placing, now, may_lower=may_lower)
+    if not found:
+        # Perhaps it is about a study to come; perhaps its patient is wrong.
+        for study in studies_of_others(connection, order.accession_number, order.patient_ids):
+            note_doubt(connection, study, _kind(notice), now)
     return len(found)
 
 
@@ -218,46 +264,6 @@ def _priority_said(code: str, before: Row[Any] | None) -> dict[str, Any]:
         {"told_code": "", "told_taken": False} if before is not None and before.told_taken else {}
     )
     return {**shown, **told, "priority_code": code}
-
-
-def _studies_of(connection: Connection, order: Row[Any]) -> list[str]:
-    """Return the studies that an order is about, of those that are here."""
-    found = []
-    if order.study_instance_uid:
-        named = OrderedStudies(study_instance_uid=order.study_instance_uid)
-        found += ordered_items(connection, named)
-    if order.accession_number:
-        numbered = OrderedStudies(accession_number=order.accession_number)
-        found += [
-            item
-            for item in ordered_items(connection, numbered)
-            if is_same_patient(order.patient_ids, item.patient_id)
-        ]
-    return list(dict.fromkeys(item.study_instance_uid for item in found))
-
-
-def _orders_of(connection: Connection, study: Row[Any]) -> list[Row[Any]]:
-    """Return the orders that a study fulfils, oldest first."""
-    by_uid = hl7_orders.c.study_instance_uid == study.study_instance_uid
-    rows = {row.order_id: row for row in _rows(connection, by_uid)}
-    if study.accession_number:
-        by_number = hl7_orders.c.accession_number == study.accession_number
-        for row in _rows(connection, and_(by_number, hl7_orders.c.accession_number != "")):
-            if is_same_patient(row.patient_ids, study.patient_id):
-                rows.setdefault(row.order_id, row)
-    return sorted(rows.values(), key=lambda row: (row.changed_at, row.order_id))
-
-
-def _rows(connection: Connection, holds: ColumnElement[bool]) -> list[Row[Any]]:
-    return list(connection.execute(select(hl7_orders).where(holds)))
-
-
-def _study(connection: Connection, study_instance_uid: str) -> Any:  # noqa: ANN401 - a row of three columns, or None
-    return connection.execute(
-        select(
-            studies.c.study_instance_uid, studies.c.accession_number, studies.c.patient_id
-        ).where(studies.c.study_instance_uid == study_instance_uid)
-    ).first()
 
 
 def _tell_study(

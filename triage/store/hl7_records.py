@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,22 @@ if TYPE_CHECKING:
 
     from triage.hl7.values import Message
     from triage.values import DeliveryState
+
+
+class DoubtKind(Enum):
+    """What kind of message named a study with another patient than it has."""
+
+    REPORT = "report"  # a final report: the study stays unread
+    ORDER = "order"  # an order, a change of one, or a cancellation: it is not heard
+
+
+@dataclass(frozen=True, slots=True)
+class PatientDoubt:
+    """A study that is still to be read, and that a message names with another patient."""
+
+    work_item_uid: str
+    kind: DoubtKind
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from triage.store.columns import UtcTime, enum_column
+from triage.store.hl7_records import DoubtKind
 from triage.store.schema import metadata
 from triage.values import DeliveryState
 
@@ -63,6 +64,15 @@ hl7_orders = Table(
         "accession_number",
         sqlite_where=text("accession_number <> ''"),
     ),
+)
+
+# Studies that a message named with another patient than they have; the study may be still to come.
+hl7_doubts = Table(
+    "hl7_doubts",
+    metadata,
+    Column("study_instance_uid", String(64), primary_key=True),
+    Column("kind", enum_column(DoubtKind), primary_key=True),
+    Column("last_at", UtcTime, nullable=False),
 )
 
 GIVEN_UP = "state = 'dead'"

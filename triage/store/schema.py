@@ -28,7 +28,7 @@ from triage.values import (
     StudyState,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = MetaData()
 

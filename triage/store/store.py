@@ -13,6 +13,7 @@ from triage.store.feedback import FeedbackVerbs
 from triage.store.film_views import FilmViewVerbs
 from triage.store.history import HistoryVerbs
 from triage.store.hl7 import Hl7Verbs
+from triage.store.hl7_doubts import Hl7DoubtVerbs
 from triage.store.hl7_outbox import Hl7OutboxVerbs
 from triage.store.images import ImageVerbs
 from triage.store.order_questions import OrderQuestionVerbs
@@ -41,6 +42,7 @@ class Store(
     FeedbackVerbs,
     FilmViewVerbs,
     HistoryVerbs,
+    Hl7DoubtVerbs,
     Hl7OutboxVerbs,
     Hl7Verbs,
     ImageVerbs,
