@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -15,6 +16,9 @@ from triage.log import get_logger
 from triage.modes import check_findings
 from triage.owners import is_dead
 from triage.store import Store
+from triage.ups.reports import subscriptions_lost
+from triage.ups.steps import events_of
+from triage.ups.subscriptions import GLOBAL_SUBSCRIPTION
 from triage.vision.bundle import Bundle, default_bundle_folder
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ CLOSING_SECONDS = 0.25  # adds, on average, half of this to every report
 CAP_SECONDS = 1.0
 REAPING_SECONDS = 5
 DISK_SECONDS = 60
+ABSENT_SECONDS = 300
+DROPPED_TOLD_DAYS = 30  # how long the operators' page tells of a subscriber that was dropped
 ALIVE_SECONDS = 1.0
 
 
@@ -89,6 +95,7 @@ def _scheduler(store: Store, settings: Settings, bundle: Bundle) -> BackgroundSc
     every(CAP_SECONDS, lambda: _note_overdue(store, settings))
     every(REAPING_SECONDS, lambda: _reap(store, settings))
     every(DISK_SECONDS, lambda: _watch_disk(settings))
+    every(ABSENT_SECONDS, lambda: drop_absent(store, settings))
     return scheduler
 
 
@@ -125,6 +132,28 @@ def _reap(store: Store, settings: Settings) -> None:
         log.warning(
             "leases ran out", action="reaped", images=images, deliveries=deliveries, count=events
         )
+
+
+def drop_absent(store: Store, settings: Settings) -> None:
+    """Drop the subscribers that fetch no event reports: nothing may grow without bound.
+
+    PS3.4 CC.2.4 knows a service that has lost its subscriptions (COLD START): a subscriber that
+    comes back is told so, and subscribes again.
+    """
+    now = store.clock()
+    (farewell,) = events_of([subscriptions_lost()])
+    dropped = store.drop_absent_watchers(
+        [peer.ae_title for peer in settings.peers],
+        now - timedelta(days=settings.web.subscriber_days),
+        settings.web.subscriber_events,
+        GLOBAL_SUBSCRIPTION,
+        farewell,
+    )
+    for one in dropped:
+        log.warning(
+            "subscriber dropped", action="subscriber_dropped", peer=one.ae_title, count=one.waiting
+        )
+    store.forget_dropped_watchers(now - timedelta(days=DROPPED_TOLD_DAYS))
 
 
 def _watch_disk(settings: Settings) -> None:

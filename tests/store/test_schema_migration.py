@@ -30,6 +30,10 @@ ADDED_TO_4 = (
     *("deliveries_failing", "deliveries_stored", "hl7_results_given_up"),
     *("receiver_changes_taken", "receiver_changes_alarming"),
 )
+ADDED_TO_5 = {
+    "TABLE": ("hl7_doubts", "dropped_watchers"),
+    "INDEX": ("event_reports_untold",),
+}
 ARRIVED = 1_772_000_000.25
 STUDIES = {
     "1.2.1": ("Doe^Jane", "P1", "A1", 2, '["raised"]', "abnormal"),
@@ -140,6 +144,7 @@ def folder_of_3(tmp_path):
                 " '', '', '', '', '')"
             )
     with closing(sqlite3.connect(folder / "triage.db")) as database:
+        _take_away(database, ADDED_TO_5)
         for index in ADDED_TO_4:
             database.execute(f"DROP INDEX {index}")
         for table in ("receiver_changes", "hl7_results"):
@@ -149,6 +154,28 @@ def folder_of_3(tmp_path):
         database.execute("PRAGMA user_version = 3")
         database.commit()
     return folder
+
+
+@pytest.fixture
+def folder_of_4(tmp_path):
+    """Return a state folder as version 4 left it."""
+    folder = tmp_path / "fourth"
+    with Store.open(folder, Clock()) as store:
+        record(store, make_facts("1.2.0"))
+    with closing(sqlite3.connect(folder / "triage.db")) as database:
+        _take_away(database, ADDED_TO_5)
+        database.execute("PRAGMA user_version = 4")
+        database.commit()
+    return folder
+
+
+FOLDERS = ["folder", "folder_of_2", "folder_of_first_2", "folder_of_3", "folder_of_4"]
+
+
+def _take_away(database, added):
+    for kind, names in added.items():
+        for name in names:
+            database.execute(f"DROP {kind} {name}")
 
 
 def shape(path):
@@ -208,7 +235,7 @@ def test_studies_of_version_1_are_found_by_each_group_of_a_name(folder):
             assert [one.entry.study_instance_uid for one in found] == ["1.2.2"]
 
 
-@pytest.mark.parametrize("version", ["folder", "folder_of_2", "folder_of_first_2", "folder_of_3"])
+@pytest.mark.parametrize("version", FOLDERS)
 def test_a_migrated_database_has_the_shape_of_a_new_one(version, request, tmp_path):
     folder = request.getfixturevalue(version)
     Store.open(folder).close()

@@ -220,7 +220,9 @@ class Morning:
                     (number - 1,),
                 )
 
-    def settings(self, destinations=(), hl7_receivers=(), decision=DEMOTING, **web) -> Settings:
+    def settings(
+        self, destinations=(), hl7_receivers=(), decision=DEMOTING, peers=(), **web
+    ) -> Settings:
         """Return this site's settings; the page takes any free port."""
         return Settings(
             state_folder=self.folder,
@@ -228,6 +230,7 @@ class Morning:
             worklist=WorklistSettings(waiting_cap_minutes=240),
             destinations=destinations,
             hl7_receivers=hl7_receivers,
+            peers=peers,
             web=WebSettings(**{"address": "127.0.0.1", "port": 0, **web}),
         )
 

@@ -183,6 +183,22 @@ def test_a_work_item_is_got_by_its_uid_over_another_context(associate):
     status, item = association.send_n_get(
         [0x00100020], UnifiedProcedureStepPush, uid, meta_uid=UnifiedProcedureStepPull
     )
+    assert status.Status == 0x0000
+    assert [element.keyword for element in item] == ["PatientID"]
+
+
+def test_what_is_asked_for_and_not_there_is_told_by_a_warning_beside_the_rest(associate):
+    association = associate(UnifiedProcedureStepPull)
+    uid = find(association, PatientID="P2")[0][1].SOPInstanceUID
+    private = 0x00091001
+    status, item = association.send_n_get(
+        [0x00100020, 0x00404011, private],
+        UnifiedProcedureStepPush,
+        uid,
+        meta_uid=UnifiedProcedureStepPull,
+    )
+    assert status.Status == 0x0001
+    assert status.ErrorComment == "ExpectedCompletionDateTime, (0009,1001)"
     assert [element.keyword for element in item] == ["PatientID"]
 
 

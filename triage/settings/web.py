@@ -75,6 +75,21 @@ class WebSettings:
             "machine only. They hold no patient data.",
         ),
     )
+    subscriber_days: float = field(
+        default=7.0,
+        metadata=key(
+            rules.number(0.01, 365),
+            "A subscriber over UPS-RS that has left event reports waiting for this long is "
+            "unsubscribed, and what waits for it is forgotten; the operators' page tells.",
+        ),
+    )
+    subscriber_events: int = field(
+        default=100_000,
+        metadata=key(
+            rules.whole(1, 10_000_000),
+            "The same where more event reports than this wait for a subscriber that is away.",
+        ),
+    )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = field(
         default=(),
         metadata=key(

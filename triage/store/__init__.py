@@ -65,11 +65,13 @@ from triage.store.ups_records import (
     Candidate,
     Channel,
     ClaimedEvent,
+    DroppedWatcher,
     ObjectReference,
     StepEvent,
     StepLine,
     StepReferences,
     StepWatcher,
+    UntoldEvents,
 )
 
 __all__ = [
@@ -87,6 +89,7 @@ __all__ = [
     "DecisionRecord",
     "DeliveryRecord",
     "DoubtKind",
+    "DroppedWatcher",
     "FailingDelivery",
     "FedDecision",
     "FeedbackRecord",
@@ -135,6 +138,7 @@ __all__ = [
     "StoredFile",
     "StudyRecord",
     "StudySnapshot",
+    "UntoldEvents",
     "UserRecord",
     "Watcher",
     "Window",

@@ -25,6 +25,7 @@ from triage.store.schema import (
     studies,
     work_items,
 )
+from triage.store.ups_schema import event_reports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,8 +143,10 @@ def _make_indexes(connection: Connection, table: Table) -> None:
             index.create(connection)
 
 
-def _from_4(_: Connection) -> None:
-    """Version 5 has tables more, and nothing else: the caller makes them."""
+def _from_4(connection: Connection) -> None:
+    """Version 5 finds the events that went wrong by an index; its new tables the caller makes."""
+    event_reports.create(connection, checkfirst=True)  # the first builds of version 2 had none
+    _make_indexes(connection, event_reports)
 
 
 _FROM: Final[Mapping[int, Callable[[Connection], None]]] = {

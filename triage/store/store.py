@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from triage.store.absent_watchers import AbsentWatcherVerbs
 from triage.store.access import AccessVerbs
 from triage.store.agreement import AgreementVerbs
 from triage.store.brake import BrakeVerbs
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 
 class Store(
+    AbsentWatcherVerbs,
     AccessVerbs,
     AgreementVerbs,
     BrakeVerbs,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
+from triage.store.absent_watchers import welcome_back
 from triage.store.database import Database
 from triage.store.lines import references_of, rows_and_entries
 from triage.store.step_events import (
@@ -23,6 +24,7 @@ from triage.store.step_events import (
 from triage.store.ups_records import Candidate, Channel, StepLine, StepWatcher
 from triage.store.ups_schema import (
     DEAD,
+    dropped_watchers,
     event_reports,
     step_candidates,
     step_subscriptions,
@@ -123,7 +125,10 @@ class StepVerbs(Database):
         with self.writing() as connection:
             connection.execute(
                 delete(event_reports).where(
-                    event_reports.c.work_item_uid == uid, event_reports.c.lease_owner == ""
+                    event_reports.c.work_item_uid == uid,
+                    event_reports.c.lease_owner == "",
+                    # What waits for them there has to be told.
+                    event_reports.c.ae_title.not_in(select(dropped_watchers.c.ae_title)),
                 )
             )
             receivers = connection.execute(_active_watchers()).all()
@@ -202,6 +207,7 @@ class StepVerbs(Database):
             Whether it was known.
         """
         with self.writing() as connection:
+            welcome_back(connection, ae_title)
             forget_subscriptions(connection, ae_title)
             known = delete(step_watchers).where(step_watchers.c.ae_title == ae_title)
             return connection.execute(known).rowcount > 0
@@ -294,6 +300,7 @@ def _know(
     values: Mapping[str, Any] | None = None,
 ) -> None:
     """Write down an application entity, how it is told, and what else is known of it."""
+    welcome_back(connection, ae_title)
     told = {"channel": channel.value, **(values or {})}
     known = update(step_watchers).where(step_watchers.c.ae_title == ae_title).values(**told)
     if connection.execute(known).rowcount == 0:

@@ -81,6 +81,32 @@ class StepWatcher:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedWatcher:
+    """A subscriber that fetched nothing for too long; `waiting` events were forgotten with it."""
+
+    ae_title: str
+    dropped_at: datetime
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class UntoldEvents:
+    """Events that could not be told to a receiver.
+
+    Attributes:
+        ae_title: Of the receiver.
+        given_up: Whether they are tried no more; else they wait for another try.
+        count: How many.
+        problem: Why, of the last of them.
+    """
+
+    ae_title: str
+    given_up: bool
+    count: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A new item that a filtered global subscription has not judged yet."""
 

@@ -54,6 +54,17 @@ step_candidates = Table(
     Column("ae_title", String(16), primary_key=True),
 )
 
+# Who was subscribed, and fetched nothing for so long that its subscriptions were taken back.
+dropped_watchers = Table(
+    "dropped_watchers",
+    metadata,
+    Column("ae_title", String(16), primary_key=True),
+    Column("dropped_at", UtcTime, nullable=False),
+    Column("waiting", Integer, nullable=False),  # how many events waited for it
+)
+
+UNTOLD: Final = "problem <> ''"
+
 # The outbox of event reports; a row that its receiver has acknowledged is gone.
 event_reports = Table(
     "event_reports",
@@ -73,5 +84,6 @@ event_reports = Table(
     Column("problem", String, nullable=False, default=""),
     CheckConstraint("(state = 'sending') = (lease_owner <> '')", name="sending_event_has_an_owner"),
     Index("event_reports_due", "ae_title", "channel", "state", "next_attempt_at"),
+    Index("event_reports_untold", "ae_title", "event_id", sqlite_where=text(UNTOLD)),
     Index("event_reports_sending", "lease_until", sqlite_where=text("state = 'sending'")),
 )

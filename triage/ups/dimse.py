@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.dsutils import decode
@@ -21,12 +23,13 @@ from triage.intake.sources import FileSource
 from triage.intake.storage_classes import encoding_of
 from triage.log import get_logger
 from triage.ups import statuses
-from triage.ups.answers import Answer
+from triage.ups.answers import Answer, comment_of
 from triage.worklist.ups import UPS_PUSH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from pydicom.tag import BaseTag
     from pynetdicom.dimse_primitives import C_FIND, N_ACTION, N_CREATE, N_GET, N_SET
     from pynetdicom.events import Event, EventHandlerType
 
@@ -104,14 +107,17 @@ class StepProvider:
             yield _refused(event, statuses.OUT_OF_RESOURCES, error), None
 
     def get(self, event: Event) -> tuple[Dataset, Dataset | None]:
-        """Return one work item, or those of its attributes that are asked for (N-GET)."""
+        """Return one work item, or those of its attributes that are asked for (N-GET).
+
+        What is asked for and not there is told by a warning that names it (Table CC.2.7-1).
+        """
         request = cast("N_GET", event.request)
         uid = str(request.RequestedSOPInstanceUID)
         tags = event.attribute_identifiers
         return _served(
             event,
             str(request.RequestedSOPClassUID),
-            lambda: self._service.retrieve(uid, tags),
+            lambda: _with_lacking(self._service.retrieve(uid, tags), tags),
         )
 
     def create(self, event: Event) -> tuple[Dataset, Dataset | None]:
@@ -216,6 +222,17 @@ def _with_uid(answer: Answer) -> Answer:
     told.AffectedSOPInstanceUID = answer.work_item_uid
     # The library tells it with success only.
     return Answer(statuses.SUCCESS, told, answer.comment, answer.work_item_uid)
+
+
+def _with_lacking(answer: Answer, tags: Iterable[BaseTag]) -> Answer:
+    """Return an answer that names the attributes which were asked for and are not there."""
+    if answer.dataset is None:
+        return answer
+    lacking = [tag for tag in tags if tag not in answer.dataset]
+    if not lacking:
+        return answer
+    comment = comment_of(tuple(keyword_for_tag(tag) or str(tag) for tag in lacking))
+    return replace(answer, status=statuses.UNSUPPORTED_ATTRIBUTES, comment=comment)
 
 
 def _receiver(information: Dataset) -> str:

@@ -84,6 +84,13 @@ def restarted() -> EventReport:
     return EventReport(EventType.SCP_STATUS_CHANGE, told)
 
 
+def subscriptions_lost() -> EventReport:
+    """Return the SCP Status Change event for who has to subscribe again: all else is kept."""
+    report = restarted()
+    report.information.SubscriptionListStatus = "COLD START"
+    return report
+
+
 def first_reports(item: Dataset) -> tuple[EventReport, ...]:
     """Return the events of a new item: its state, and who is to perform it, if that is known."""
     assigned = (_assigned(item),) if any(item.get(word) for word in _ASSIGNMENTS) else ()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from triage.uids import work_item_uid
 from triage.values import DeliveryState
 from triage.web.strings import say
+from triage.web.troubles import troubles_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from triage.store import BrakeChange, GateCounts, QueueCounts, ReceiverRow
     from triage.values import Mode
     from triage.web.site import Site
+    from triage.web.troubles import Trouble
 
 _GATE_FILMS = 1000
-_MOST_TROUBLES = 20  # of each kind
 _MOST_BRAKE_CHANGES = 5
 
 
@@ -41,27 +40,6 @@ class QueueView:
     address: str
     counts: Mapping[DeliveryState, int]
     last_taken: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Something that asks for somebody.
-
-    Attributes:
-        where: Destination or receiver; empty for the images of this system.
-        at: When it came; None where it is not kept.
-        what: What is wrong, in words.
-        tries: How often it was tried.
-        detail: Why.
-        work_item_uid: The line of its study.
-    """
-
-    where: str
-    at: datetime | None
-    what: str
-    tries: int
-    detail: str
-    work_item_uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +69,7 @@ def operator_view(site: Site) -> OperatorView:
         peers=site.settings.peers,
         receivers=site.store.receiver_rows(),
         gates=site.store.gate_counts(_GATE_FILMS),
-        troubles=tuple(_troubles(site)),
+        troubles=tuple(troubles_of(site)),
     )
 
 
@@ -122,24 +100,3 @@ def _results(site: Site) -> Iterator[QueueView]:
 
 def _states(counts: Mapping[tuple[str, DeliveryState], int], name: str) -> dict[DeliveryState, int]:
     return {state: counts.get((name, state), 0) for state in DeliveryState}
-
-
-def _troubles(site: Site) -> Iterator[Trouble]:
-    """Yield what went wrong: what was not sent, or not heeded, then what could not be analysed."""
-    store = site.store
-    changes = store.receiver_alarms(_MOST_TROUBLES), store.waiting_receiver_changes(_MOST_TROUBLES)
-    for change in chain(*changes):
-        what = say(f"receiver-state.{change.state.value}")
-        uid = work_item_uid(change.study_instance_uid)
-        why = change.problem or change.reason
-        yield Trouble(change.receiver, None, what, change.attempts, why, uid)
-    for sent in store.failing_deliveries(_MOST_TROUBLES):
-        what = say(f"delivery.{sent.state.value}")
-        yield Trouble(sent.destination, None, what, sent.attempts, sent.problem, sent.work_item_uid)
-    for result in store.failing_results(_MOST_TROUBLES):
-        what = say(f"delivery.{result.state.value}")
-        uid = work_item_uid(result.study_instance_uid)
-        yield Trouble(result.receiver, None, what, result.attempts, result.problem, uid)
-    for image in store.set_aside_images(_MOST_TROUBLES):
-        what = say("image.set-aside")
-        yield Trouble("", image.received_at, what, 0, image.problem, image.work_item_uid)

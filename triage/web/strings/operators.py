@@ -73,6 +73,28 @@ OPERATOR: Final = {
     "operator.no-films": "No film has been analysed yet.",
     "operator.errors": "What went wrong",
     "operator.no-errors": "Nothing that is still open.",
+    "doubt.report": "Final report of another patient, not taken",
+    "doubt.report.what-to-do": (
+        "A final report names this study and another patient. The study stays on the list. Compare"
+        " with the order system: if it is the same patient under another number, complete the"
+        " study on the list by hand; else have the report corrected there."
+    ),
+    "doubt.order": "Order of another patient, not taken",
+    "doubt.order.what-to-do": (
+        "An order, a change or a cancellation names this study and another patient. It moved"
+        " nothing. Compare with the order system, and have it corrected there and sent again."
+    ),
+    "events.given-up": "{count} event reports given up",
+    "events.given-up.one": "1 event report given up",
+    "events.given-up.what-to-do": "{problem}. When that is mended: triage retry {name}",
+    "events.waiting": "{count} event reports wait for another try",
+    "events.waiting.one": "1 event report waits for another try",
+    "events.waiting.what-to-do": "{problem}",
+    "events.dropped": "Subscriber {name} unsubscribed: it fetched no event reports",
+    "events.dropped.what-to-do": (
+        "{count} event reports waited for it, and are forgotten. When it comes back it is told to"
+        " subscribe again; [web] subscriber_days and subscriber_events say how long we wait."
+    ),
     "state.arriving": "Receiving images",
     "state.complete": "Being analysed",
     "state.decided": "Decided",
