@@ -37,7 +37,10 @@ def add_parser(commands: Commands) -> None:
         "--films", type=at_least_one, default=3000, help="of the trial, as they come (3000)"
     )
     parser.add_argument(
-        "--cell-films", type=at_least_one, default=1500, help="of the trial, for each shift (1500)"
+        "--cell-films",
+        type=at_least_one,
+        default=10_000,
+        help="of the trial, for each shift (10000)",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the trial")
     parser.add_argument("--processes", type=at_least_one, default=2, help="processes at work (2)")

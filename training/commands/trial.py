@@ -30,7 +30,7 @@ def add_parser(commands: Commands) -> None:
         "--films", type=at_least_one, default=3000, help="films as they come (3000)"
     )
     parser.add_argument(
-        "--cell-films", type=at_least_one, default=1500, help="the most films for each shift (1500)"
+        "--cell-films", type=at_least_one, default=10_000, help="the most for each shift (10000)"
     )
     parser.add_argument("--seed", type=int, default=1, help="everything random follows from it")
     parser.add_argument("--processes", type=at_least_one, default=2, help="processes at work (2)")

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 KINDS: Final = {
     Verdict.HOLDS: "good",
     Verdict.STOPPED: "good",
-    Verdict.HELD_BY_GATES: "good",
     Verdict.NOT_SHOWN: "doubt",
     Verdict.NOTHING_LOWERED: "doubt",
     Verdict.NEITHER: "bad",
@@ -28,8 +27,6 @@ _MEANINGS: Final = {
     Verdict.HOLDS: "among such films past the gates, so few abnormal ones were ruled out that the "
     "certificate's miss rate is shown with its confidence",
     Verdict.STOPPED: "the gates stop at least 95 % of such films; they stay where they are",
-    Verdict.HELD_BY_GATES: "of all abnormal films of this kind, gates and scores together lower no "
-    "more than the certificate allows; too few pass the gates to show it for those alone",
     Verdict.NOT_SHOWN: "too few films to tell",
     Verdict.NOTHING_LOWERED: "the bundle has no certificate and rules nothing out",
     Verdict.NEITHER: "more is missed than the certificate allows, and the gates do not stop it: "

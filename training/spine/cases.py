@@ -35,15 +35,16 @@ _TRAINED_SHIFTS: Final = (
     Degradation.NOISE,
     Degradation.OVEREXPOSED,
 )
-_READ_SHIFTS: Final = (*_TRAINED_SHIFTS, Degradation.ROTATION)
+_READ_SHIFTS: Final = (*_TRAINED_SHIFTS, Degradation.ROTATION, Degradation.BURNED_IN)
 # Of each ten films that only readers learn from: those with a single finding come first.
 _ALONE: Final = 5
 _SPOILT: Final = (1, 3, 5, 6)
+_CHILD: Final = (2, 4, 7)
 _MOST_TRAINED: Final = 0.5  # severity; beyond it a film is to be stopped, not read
 _SLIPS: Final = tuple(f"listhesis:{disc}" for disc in ("C3/C4", "C4/C5", "C5/C6", "C6/C7"))
 _CANALS: Final = tuple(f"canal-narrowing:C{number}" for number in (3, 4, 5, 6, 7))
 _SPURS: Final = tuple(f"spondylosis:{disc}" for disc in ("C4/C5", "C5/C6", "C6/C7"))
-_OVERLOOKED: Final = (*_SLIPS, *_CANALS, *_SPURS)
+_OVERLOOKED: Final = (*_SLIPS, "kyphosis", *_CANALS, "kyphosis", *_SPURS)
 # What is drawn on purpose to train on: films as they come show too little of it.
 _TRAINED: Final[tuple[tuple[tuple[str, ...], ...], ...]] = (
     (("kyphosis",), *((slip,) for slip in _SLIPS)),
@@ -70,9 +71,9 @@ def _facing(index: int) -> str:
 def training_cases(count: int, seed: int) -> list[PhantomCase]:
     """Films to train on: mostly laterals in scope, and some of what gates must recognise.
 
-    Of each twenty, ten come as they come, four show a rare finding on purpose, two are
-    spoilt a little; one each shows another view, has hardware, is a child's, and is inverted or
-    has text burned in.
+    Of each twenty, eight come as they come, four show a rare finding on purpose, two are
+    spoilt a little, two are children's; one each shows another view, has hardware, has text
+    burned in, and is inverted or has text burned in.
     """
     return [_training_case(index, first_seed("train", seed) + index) for index in range(count)]
 
@@ -84,10 +85,11 @@ def _training_case(index: int, seed: int) -> PhantomCase:  # noqa: PLR0911 - a t
         return draw_case(seed, view=_OTHER_VIEWS[turn % len(_OTHER_VIEWS)], facing=facing)
     if kind == 1:
         return draw_case(seed, hardware=True, facing=facing)
-    if kind == 2:  # noqa: PLR2004 - the twentieths are explained above
+    if kind in (2, 11):  # the twentieths are explained above
         return draw_case(seed, age_years=float(chance.uniform(*_CHILD_YEARS)), facing=facing)
-    if kind == 3:  # noqa: PLR2004
-        spoilt = (Degradation.INVERSION, Degradation.BURNED_IN)[turn % 2]
+    if kind in (3, 10):
+        inverted = kind == 3 and turn % 2 == 0  # noqa: PLR2004
+        spoilt = Degradation.INVERSION if inverted else Degradation.BURNED_IN
         return draw_case(seed, degradations=(spoilt,), facing=facing)
     if kind < 6:  # noqa: PLR2004
         spoilt = _TRAINED_SHIFTS[(2 * turn + kind) % len(_TRAINED_SHIFTS)]
@@ -100,11 +102,12 @@ def _training_case(index: int, seed: int) -> PhantomCase:  # noqa: PLR0911 - a t
 
 
 def reading_cases(count: int, seed: int) -> list[PhantomCase]:
-    """Films in scope that readers learn from beside those of `training_cases`.
+    """Films that readers learn from beside those of `training_cases`.
 
-    Of each ten, five come as they come, and five show a single slip, a single narrow canal or a
-    single low disc with spurs: what readers overlook. Two of either kind are spoilt or turned a
-    little.
+    Of each ten, five come as they come, and five show kyphosis alone, a single slip, a single
+    narrow canal or a single low disc with spurs: what readers overlook. Two of either kind are
+    spoilt, written over or turned a little, and three of ten are children's: what gates let pass
+    now and then must not be missed for that.
     """
     return [_reading_case(index, first_seed("reading", seed) + index) for index in range(count)]
 
@@ -123,6 +126,7 @@ def _reading_case(index: int, seed: int) -> PhantomCase:
         seed,
         findings=None if wanted is None else (wanted,),
         degradations=spoilt,
+        age_years=float(chance.uniform(*_CHILD_YEARS)) if kind in _CHILD else None,
         facing=_facing(index),
     )
     return replace(case, severity=severity)

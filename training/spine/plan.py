@@ -29,7 +29,7 @@ class Plan:
 
     Attributes:
         train: Films to train all networks on.
-        reading: Further films in scope that only the readers learn from.
+        reading: Further films that only the readers learn from.
         tuning: Films that decide which epoch is kept.
         limits: Films that the gates' limits are set on.
         calibration: Films as they come that the thresholds are set on.
@@ -46,9 +46,9 @@ class Plan:
     """
 
     train: int = 1400
-    reading: int = 700
+    reading: int = 1000
     tuning: int = 60
-    limits: int = 200
+    limits: int = 400
     calibration: int = 500
     positives: int = 600
     rare: int = 100

@@ -13,11 +13,11 @@ from training.files import write_whole
 from training.phantom.sites import origin_of_seed
 from training.predictions import PREDICTIONS, Prediction, write_predictions
 from training.processes import Crew
-from training.statistics import positives_needed
 from training.trial.films import TrialFilm, read_back, written
+from training.trial.looks import MANY_FILMS, Claim, Looks, clearly_stopped, settled
 from training.trial.reading import Task, read_film
 from training.trial.shifts import Shift, every_shift
-from training.trial.verdicts import Claim, Line, line, settled
+from training.trial.verdicts import Line, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,15 +27,14 @@ if TYPE_CHECKING:
     from triage.vision.bundle import Bundle
 
 TRIAL: Final = "trial.json"
-_SCHEMA: Final = "cspine-triage-trial/1"
+_SCHEMA: Final = "cspine-triage-trial/2"
 
 # Seeds of a trial lie far beyond those that recipes draw from, each cell in a span of its own.
 _FIRST_SEED: Final = 10**12
 _SEEDS_SPAN: Final = 10**9
 _CELL_SPAN: Final = 10**6
 
-_MISSES_BORNE: Final = 5  # a cell is drawn until it could show its claim with so many misses
-_FIRST_LOOK: Final = 60  # films after which a cell may be left as one that the gates stop
+_BATCH: Final = 60  # films between two questions whether a cell needs more
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,13 @@ class TrialPlan:
 
     Attributes:
         films: Films as they come.
-        cell_films: The most for each shift; fewer where they already show what there is.
+        cell_films: The most for each shift; fewer where they already show what there is, see
+            `training.trial.looks`.
         seed: Everything random follows from it.
     """
 
     films: int = 3000
-    cell_films: int = 1500
+    cell_films: int = 10_000
     seed: int = 1
 
 
@@ -109,9 +109,7 @@ def run_trial(
     claim = claim_of(bundle)
     most = [plan.films if shift.as_they_come else plan.cell_films for shift in shifts]
     cells = {}
-    wanted = _FIRST_LOOK
-    if claim:
-        wanted = positives_needed(claim.alpha, claim.delta, _MISSES_BORNE)
+    looks = None if claim is None else Looks.planned(claim)
     work = partial(read_film, bundle=bundle.folder)
     with (
         Crew(processes, stages.advance) as crew,
@@ -123,7 +121,7 @@ def run_trial(
             cells[shift], drawn = _kept(place, key), 0
             if not cells[shift]:
                 cells[shift] = _read_cell(
-                    partial(crew.each, work), shift, (number, plan.seed), films, wanted
+                    partial(crew.each, work), shift, (number, plan.seed), films, looks
                 )
                 _keep(place, key, cells[shift])
                 drawn = len(cells[shift])
@@ -134,7 +132,7 @@ def run_trial(
         tuple(finding.name for finding in bundle.findings),
         claim,
         plan,
-        _lines(cells, claim, bundle),
+        _lines(cells, claim, looks, bundle),
         tuple((shift, tuple(films)) for shift, films in cells.items()),
     )
     write_predictions(out / PREDICTIONS, predictions(trial))
@@ -201,27 +199,37 @@ def _read_cell(
     shift: Shift,
     place: tuple[int, int],
     most: int,
-    wanted: int,
+    looks: Looks | None,
 ) -> list[TrialFilm]:
-    """Draw and read the films of a cell, sixty at a time, until they show what there is."""
+    """Draw and read the films of a cell, batch by batch, until they show what there is."""
     cell, seed = place
     first = _FIRST_SEED + seed * _SEEDS_SPAN + cell * _CELL_SPAN
     films: list[TrialFilm] = []
-    while len(films) < most:
-        numbers = range(len(films), min(len(films) + _FIRST_LOOK, most))
+    done = False
+    while len(films) < most and not done:
+        known = len(films)
+        numbers = range(known, min(known + _BATCH, most))
         films += read([Task(shift, first + number, number) for number in numbers])
-        if not shift.as_they_come and settled(films, wanted):
-            break
+        done = not shift.as_they_come and _is_enough(films, known, looks)
     return films
 
 
+def _is_enough(films: Sequence[TrialFilm], known: int, looks: Looks | None) -> bool:
+    """Whether a cell needs no more films; without a claim only the gates have to be seen."""
+    if looks is None:
+        return clearly_stopped(films) or len(films) >= MANY_FILMS
+    return settled(films, known, looks)
+
+
 def _lines(
-    cells: dict[Shift, list[TrialFilm]], claim: Claim | None, bundle: Bundle
+    cells: dict[Shift, list[TrialFilm]], claim: Claim | None, looks: Looks | None, bundle: Bundle
 ) -> tuple[Line, ...]:
+    shared = None if looks is None else looks.claim
     names = [finding.name for finding in bundle.findings]
     column = names.index("abnormal") if "abnormal" in names else None
     return tuple(
-        line((shift.kind, shift.level), films, claim, column) for shift, films in cells.items()
+        line((shift.kind, shift.level), films, claim if shift.as_they_come else shared, column)
+        for shift, films in cells.items()
     )
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _COLOURS: Final = {
     Verdict.HOLDS: "green",
     Verdict.STOPPED: "green",
-    Verdict.HELD_BY_GATES: "green",
     Verdict.NOT_SHOWN: "yellow",
     Verdict.NOTHING_LOWERED: "yellow",
     Verdict.NEITHER: "bold red",

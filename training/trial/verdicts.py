@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from training.statistics import Interval, clopper_pearson, delong_interval, misses_allowed
+from training.trial.looks import STOPPED_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from training.trial.films import TrialFilm
+    from training.trial.looks import Claim
 
-STOPPED_SHARE: Final = 0.95  # of a kind of film: so many must be stopped to say that it is
 FEWEST_FILMS: Final = 59  # that show such a share when all of them are stopped, with risk .05
 
 _LEAST_FOR_AREA: Final = 2  # positives and negatives that an interval of an area needs
@@ -27,7 +28,6 @@ class Verdict(Enum):
 
     HOLDS = "holds"  # so few of those that passed were missed that alpha and delta are kept
     STOPPED = "stopped"  # the gates stop at least 95 % of such films
-    HELD_BY_GATES = "held by gates"  # of all such films few enough are lowered, most are stopped
     NOT_SHOWN = "not shown"  # too few films to tell
     NEITHER = "neither"  # more are missed than alpha, and the gates do not stop them
     NOTHING_LOWERED = "nothing lowered"  # the bundle has no certificate: it rules nothing out
@@ -36,14 +36,6 @@ class Verdict(Enum):
     def failed(self) -> bool:
         """Whether the model must not be used on such films."""
         return self is Verdict.NEITHER
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a certificate says: a miss rate of at most alpha with confidence 1 - delta."""
-
-    alpha: float
-    delta: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +90,7 @@ def line(
     Args:
         names: Kind and level of the shift.
         films: All of the cell, at least one.
-        claim: What the certificate says; None where there is none.
+        claim: What is to be shown; None where nothing is ruled out.
         column: Which finding is "abnormal"; None where the bundle has no such finding.
     """
     stopped = [film for film in films if film.stopped]
@@ -123,52 +115,27 @@ def line(
         normals_lowered=down,
         normals_share=clopper_pearson(down, len(normal)) if normal else None,
         area=_area(films, column),
-        verdict=verdict((len(films), len(stopped)), (len(abnormal), passed, missed), claim),
+        verdict=verdict((len(films), len(stopped)), (passed, missed), claim),
     )
 
 
-def verdict(gated: tuple[int, int], among: tuple[int, int, int], claim: Claim | None) -> Verdict:
+def verdict(gated: tuple[int, int], among: tuple[int, int], claim: Claim | None) -> Verdict:
     """What the counts of a cell show.
 
     Args:
         gated: Films, and how many of them were stopped.
-        among: Abnormal films, how many of them passed every gate, how many were missed.
-        claim: What the certificate says.
+        among: Abnormal films that passed every gate, and how many of them were missed.
+        claim: What is to be shown.
     """
     films, stopped = gated
-    abnormal, passed, missed = among
+    passed, missed = among
     if films >= FEWEST_FILMS and stopped >= STOPPED_SHARE * films:
         return Verdict.STOPPED
     if claim is None:
         return Verdict.NOTHING_LOWERED
-    if _shown(missed, passed, claim):
+    if claim.holds(missed, passed):
         return Verdict.HOLDS
-    if missed > claim.alpha * passed:
-        return Verdict.NEITHER
-    if _shown(missed, abnormal, claim):
-        return Verdict.HELD_BY_GATES
-    return Verdict.NOT_SHOWN
-
-
-def _shown(missed: int, positives: int, claim: Claim) -> bool:
-    allowed = misses_allowed(positives, claim.alpha, claim.delta)
-    return allowed is not None and missed <= allowed
-
-
-def settled(films: Sequence[TrialFilm], wanted: int) -> bool:
-    """Whether a cell needs no more films; never looks at what was missed.
-
-    Args:
-        films: Those read so far.
-        wanted: Abnormal films that are enough to show what the certificate says: of those that
-            passed the gates, or of all where the gates stop most.
-    """
-    stopped = sum(film.stopped for film in films)
-    clearly = (1 + STOPPED_SHARE) / 2
-    if stopped >= clearly * len(films):
-        return True
-    mostly = stopped > len(films) / 2
-    return sum(film.abnormal and (mostly or not film.stopped) for film in films) >= wanted
+    return Verdict.NEITHER if missed > claim.alpha * passed else Verdict.NOT_SHOWN
 
 
 def _area(films: Sequence[TrialFilm], column: int | None) -> Interval | None:

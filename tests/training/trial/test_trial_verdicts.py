@@ -1,4 +1,4 @@
-"""What the films of a cell show: every verdict, and when a cell needs no more films."""
+"""What the films of a cell show: every verdict, and the counts of a line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from training.trial.films import TrialFilm, read_back, written
-from training.trial.verdicts import Claim, Verdict, line, settled, verdict
+from training.trial.looks import Claim
+from training.trial.verdicts import Verdict, line, verdict
 from triage.values import Outcome
 
 CLAIM = Claim(0.05, 0.05)  # 59 positives allow no miss, 93 one, 124 two
@@ -23,16 +24,15 @@ NORMAL = replace(MISSED, abnormal=False, truth=(False,))
 @pytest.mark.parametrize(
     ("gated", "among", "expected"),
     [
-        ((100, 95), (80, 4, 4), Verdict.STOPPED),
-        ((40, 40), (40, 0, 0), Verdict.NOT_SHOWN),  # 40 of 40 do not show 95 %
-        ((100, 0), (59, 59, 0), Verdict.HOLDS),
-        ((100, 0), (58, 58, 0), Verdict.NOT_SHOWN),
-        ((100, 0), (59, 59, 1), Verdict.NOT_SHOWN),  # 1 of 59 is less than alpha, but not shown
-        ((100, 0), (93, 93, 1), Verdict.HOLDS),
-        ((100, 0), (93, 93, 5), Verdict.NEITHER),
-        ((200, 150), (160, 30, 0), Verdict.HELD_BY_GATES),
-        ((200, 150), (160, 30, 1), Verdict.HELD_BY_GATES),
-        ((200, 150), (160, 30, 2), Verdict.NEITHER),  # 2 of 30 that passed are more than alpha
+        ((100, 95), (4, 4), Verdict.STOPPED),
+        ((40, 40), (0, 0), Verdict.NOT_SHOWN),  # 40 of 40 do not show 95 %
+        ((100, 0), (59, 0), Verdict.HOLDS),
+        ((100, 0), (58, 0), Verdict.NOT_SHOWN),
+        ((100, 0), (59, 1), Verdict.NOT_SHOWN),  # 1 of 59 is less than alpha, but not shown
+        ((100, 0), (93, 1), Verdict.HOLDS),
+        ((100, 0), (93, 5), Verdict.NEITHER),
+        ((200, 150), (30, 0), Verdict.NOT_SHOWN),  # what gates stop is no proof of the scores
+        ((200, 150), (30, 2), Verdict.NEITHER),  # 2 of 30 that passed are more than alpha
     ],
 )
 def test_the_verdict_follows_from_the_counts(gated, among, expected) -> None:
@@ -44,8 +44,8 @@ def test_only_neither_is_a_failure() -> None:
 
 
 def test_without_a_certificate_nothing_is_lowered_and_nothing_shown() -> None:
-    assert verdict((100, 0), (60, 60, 0), None) is Verdict.NOTHING_LOWERED
-    assert verdict((100, 99), (60, 1, 0), None) is Verdict.STOPPED
+    assert verdict((100, 0), (60, 0), None) is Verdict.NOTHING_LOWERED
+    assert verdict((100, 99), (1, 0), None) is Verdict.STOPPED
 
 
 def test_a_line_counts_stopped_missed_and_lowered_films() -> None:
@@ -66,16 +66,6 @@ def test_a_line_counts_stopped_missed_and_lowered_films() -> None:
 def test_an_area_needs_films_of_both_kinds() -> None:
     assert line(("chest", ""), [FOUND] * 9, CLAIM, 0).area is None
     assert line(("chest", ""), [FOUND] * 9 + [NORMAL] * 9, CLAIM, None).area is None
-
-
-def test_a_cell_is_settled_by_gates_or_by_positives_and_never_by_misses() -> None:
-    assert settled([GONE] * 100, 59)
-    assert not settled([GONE] * 96 + [FOUND] * 4, 473)  # too near to 95 % to leave it
-    assert settled([FOUND] * 59 + [NORMAL], 59)
-    assert settled([MISSED] * 59 + [NORMAL], 59) == settled([FOUND] * 59 + [NORMAL], 59)
-    assert not settled([FOUND] * 58 + [NORMAL], 59)
-    assert settled([GONE] * 31 + [FOUND] * 29, 59)  # most are stopped: all abnormal films count
-    assert not settled([GONE] * 29 + [FOUND] * 31, 59)
 
 
 def test_a_film_comes_back_from_disk_as_it_was() -> None:
