@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import triage.web
+from triage.store import DoubtKind
 from triage.values import (
     DeliveryState,
     ImageState,
@@ -37,6 +38,8 @@ BUILT = {
     "by.": ("ai", "order", "cap", "brake", "mode", "arrival"),
     "delivery.": [one.value for one in DeliveryState],
     "done.": ("pause", "resume"),
+    "doubt.": [f"{one.value}{end}" for one in DoubtKind for end in ("", ".what-to-do")],
+    "events.": ("given-up", "given-up.what-to-do", "waiting", "waiting.what-to-do"),
     "event.": ("agree", "disagree", "undo"),
     "filter.class.": [str(one.value) for one in ReadingClass],
     "filter.sort.": [one.value for one in Sort],
