@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import subprocess
@@ -12,8 +13,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ImplicitVRLittleEndian
-from pynetdicom import AE
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_FIND
 from pynetdicom.sop_class import (
     UnifiedProcedureStepPull,
@@ -25,8 +26,11 @@ from pynetdicom.sop_class import (
 from tests.peers import program
 from triage.errors import TransientError
 from triage.intake import listener
+from triage.intake.services import FindRequest
 from triage.settings import default_settings
 from triage.store import Store, StoredFile
+from triage.ups.dimse import StepProvider
+from triage.ups.service import StepService
 from triage.values import HeaderFacts, ImageState, OrderPriority
 
 WAIT_SECONDS = 20.0
@@ -67,9 +71,9 @@ def settings(tmp_path):
     return dataclasses.replace(found, listener=listening)
 
 
-@pytest.fixture
-def port(settings):
-    """Start a listener and return its port."""
+@contextlib.contextmanager
+def serving(settings):
+    """Run a listener for as long as the block lasts, and give its port."""
     stop, opened, ports = threading.Event(), threading.Event(), []
 
     def ready(number):
@@ -80,30 +84,42 @@ def port(settings):
         target=listener.run, args=(settings, stop, lambda: None), kwargs={"ready": ready}
     )
     thread.start()
-    assert opened.wait(WAIT_SECONDS)
-    yield ports[0]
-    stop.set()
-    thread.join(WAIT_SECONDS)
+    try:
+        assert opened.wait(WAIT_SECONDS)
+        yield ports[0]
+    finally:
+        stop.set()
+        thread.join(WAIT_SECONDS)
+
+
+@contextlib.contextmanager
+def associated(port, *sop_classes, syntax=None, maximum_pdu_bytes=16_382):
+    """Associate for some of the UPS SOP classes for as long as the block lasts."""
+    entity = AE("VIEWER")
+    entity.acse_timeout = entity.dimse_timeout = WAIT_SECONDS
+    entity.maximum_pdu_size = maximum_pdu_bytes
+    for sop_class in sop_classes:
+        entity.add_requested_context(sop_class, *filter(None, [syntax]))
+    association = entity.associate("127.0.0.1", port, ae_title="TRIAGE")
+    try:
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+@pytest.fixture
+def port(settings):
+    """Start a listener and return its port."""
+    with serving(settings) as opened:
+        yield opened
 
 
 @pytest.fixture
 def associate(port):
     """Return a function that associates for some of the UPS SOP classes."""
-    opened = []
-
-    def request(*sop_classes):
-        entity = AE("VIEWER")
-        entity.acse_timeout = entity.dimse_timeout = WAIT_SECONDS
-        for sop_class in sop_classes:
-            entity.add_requested_context(sop_class)
-        association = entity.associate("127.0.0.1", port, ae_title="TRIAGE")
-        opened.append(association)
-        return association
-
-    yield request
-    for association in opened:
-        if association.is_established:
-            association.release()
+    with contextlib.ExitStack() as opened:
+        yield lambda *sop_classes: opened.enter_context(associated(port, *sop_classes))
 
 
 def find(association, model=UnifiedProcedureStepPull, **keys):
@@ -191,10 +207,49 @@ def test_an_unknown_work_item_is_told(associate):
     assert status.Status == 0xC307
 
 
-def test_a_query_that_is_cancelled_ends(associate, monkeypatch):
-    monkeypatch.setattr("pynetdicom.events.Event.is_cancelled", True)
-    answers = find(associate(UnifiedProcedureStepPull))
-    assert [status.Status for status, _ in answers] == [0xFE00]
+def test_a_query_that_is_cancelled_ends(settings):
+    query = FindRequest(b"", str(ImplicitVRLittleEndian), "VIEWER", lambda: True)
+    with Store.open(settings.state_folder) as store:
+        provider = StepProvider(StepService(store, settings))
+        assert list(provider.find_encoded(query)) == [(0xFE00, b"")]
+
+
+def test_the_stock_path_answers_a_query_as_the_hot_path_does(settings, monkeypatch):
+    """There the library sends what is found; every byte of it is the same."""
+    queries = ({}, {"PatientID": "P2"}, {"StudyID": "any"}, {"PatientID": "nobody"})
+    answers = []
+    for changed in ((), ("association:Association.kill",)):
+        monkeypatch.setattr(listener, "changed_parts", lambda changed=changed: changed)
+        with serving(settings) as port, associated(port, UnifiedProcedureStepPull) as association:
+            answers.append([find(association, **keys) for keys in queries])
+    hot, stock = answers
+    assert hot == stock
+
+
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian]
+)
+@pytest.mark.parametrize("maximum_pdu_bytes", [0, 64, 16_382])
+def test_answers_come_in_any_transfer_syntax_and_in_pdus_that_the_peer_takes(
+    port, syntax, maximum_pdu_bytes
+):
+    with associated(
+        port, UnifiedProcedureStepPull, syntax=syntax, maximum_pdu_bytes=maximum_pdu_bytes
+    ) as association:
+        lengths = []
+        association.bind(evt.EVT_PDU_RECV, lambda event: lengths.append(event.pdu.pdu_length))
+        found = find(association, PatientName="", ReferencedRequestSequence=Sequence())
+    assert [item.PatientName for _, item in found[:3]] == [
+        "Nobody3^Any",
+        "Nobody1^Any",
+        "Nobody2^Any",
+    ]
+    assert [one[1].ReferencedRequestSequence[0].AccessionNumber for one in found[:3]] == [
+        "A3",
+        "A1",
+        "A2",
+    ]
+    assert max(lengths) <= (maximum_pdu_bytes or 1_000_000)
 
 
 @pytest.mark.parametrize(
