@@ -7,6 +7,7 @@ them come from given names or titles: they lie all over the order, and a walk of
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import String, func, literal_column, select, text
@@ -35,7 +36,6 @@ def named_rows(
     values: dict[str, Any],
     beginning: str,
     limit: int,
-    few: int = FEW_NAMED,
 ) -> Sequence[Any]:
     """Return the first rows of open lines by name, where each has a word of a known beginning.
 
@@ -44,24 +44,23 @@ def named_rows(
         query: Selects the lines, in no order.
         values: Its parameters.
         beginning: What some word of each of their names begins with.
-        limit: At most so many of those that begin with it, and of the others.
-        few: Up to so many of the others are sorted.
+        limit: At most so many of those whose name begins with it, and of the others.
 
     Returns:
         Rows among which are the first of all; the caller puts them into their order.
     """
-    elsewhere = _elsewhere(beginning)
-    some = elsewhere.limit(few + 1).subquery()
-    number = connection.execute(select(func.count()).select_from(some)).scalar_one()
-    if number > few:
+    most = _most_elsewhere(connection, beginning)
+    if most > FEW_NAMED:
         return connection.execute(_first(query, _NAME, limit), values).all()
-    begun = connection.execute(
-        _first(query.where(begins_with(_NAME, beginning)), _NAME, limit), values
-    ).all()
-    if number == 0:
-        return begun
-    others = query.where(work_items.c.work_item_uid.in_(elsewhere))
-    return [*begun, *connection.execute(_first(others, _NAME_ALONE, limit), values)]
+    begun = _first(query.where(begins_with(_NAME, beginning)), _NAME, limit)
+    rows = connection.execute(begun, values).all()
+    if most == 0:
+        return rows
+    uids = json.dumps(_elsewhere(connection, beginning))
+    others = query.where(
+        work_items.c.work_item_uid.in_(select(func.json_each(uids).table_valued("value")))
+    )
+    return [*rows, *connection.execute(_first(others, _NAME_ALONE, limit), values)]
 
 
 def _first(query: Select[Any], name: ColumnElement[str], limit: int) -> Select[Any]:
@@ -69,9 +68,24 @@ def _first(query: Select[Any], name: ColumnElement[str], limit: int) -> Select[A
     return query.order_by(name, arrived_at, uid).limit(limit)
 
 
-def _elsewhere(beginning: str) -> Select[Any]:
-    """Select the lines that have such a word, but whose name does not begin with it."""
-    begun = select(work_items.c.work_item_uid).where(text(OPEN), begins_with(_NAME, beginning))
+def _most_elsewhere(connection: Connection, beginning: str) -> int:
+    """Return how many lines at most have such a word, while their name begins otherwise.
+
+    A line whose name begins so has one such word at least, and every other has one: as many words
+    as such names means that there is no other line.
+    """
+    words = select(func.count()).where(begins_with(name_words.c.word, beginning))
+    names = select(func.count()).select_from(_begun(beginning).subquery())
+    return int(connection.execute(words).scalar_one() - connection.execute(names).scalar_one())
+
+
+def _elsewhere(connection: Connection, beginning: str) -> list[str]:
+    """Return the lines that have such a word, while their name begins otherwise."""
     uid = name_words.c.work_item_uid
-    words = select(uid).where(begins_with(name_words.c.word, beginning), uid.not_in(begun))
-    return words.distinct()
+    word = begins_with(name_words.c.word, beginning)
+    found = connection.execute(select(uid).where(word, uid.not_in(_begun(beginning))))
+    return list(found.scalars())
+
+
+def _begun(beginning: str) -> Select[Any]:
+    return select(work_items.c.work_item_uid).where(text(OPEN), begins_with(_NAME, beginning))

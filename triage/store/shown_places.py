@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Double, literal_column, or_, select, text, type_coerce
+from sqlalchemy import Double, literal_column, or_, select, text, true, type_coerce
 
 from triage.store.choosing import beginning_of_names, condition
 from triage.store.list_records import Position, Sort
@@ -159,9 +159,11 @@ def _rows(
     how = wanted(connection, chosen, FEW_NAMED if beginning else few)
     if not how.classes:
         return ()
+    # On a walk no other index is to be taken: all that it finds would have to be sorted.
+    holds = how.looked_up if how.lookup is not None else how.looked_up.is_(true())
     query = select(
         effective_column, work_items.c.arrived_at, work_items.c.work_item_uid, _key(sort)
-    ).where(text(OPEN), how.looked_up)
+    ).where(text(OPEN), holds)
     if beginning and how.lookup is None:
         return named_rows(connection, query, reading.values, beginning, limit)
     query = query.order_by(*_order(sort, how)).limit(limit)
