@@ -23,7 +23,11 @@ from triage.worklist.ups import line_texts
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-QUICK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+QUICK = settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
 SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 TEXTS = st.text(alphabet='aZ^= \\*?"山é1.-', max_size=12)
 REFERENCES = StepReferences((ObjectReference("1.2", "1.3", "1.4"),) * 2, ())
