@@ -6,7 +6,8 @@
 Prints what each verb of the store takes, and each request over the real sockets of `triage serve`:
 the page and its changes (HTTP), C-FIND (DIMSE) and UPS-RS; at both sizes, with their ratio. Wall
 is what a client waits, its own reading of the answer included; CPU is what the serving process
-spends on it, and tells what the wall would be on a machine that nobody else uses. At the end, what
+spends on it, and tells what the wall would be on a machine that nobody else uses. A C-FIND is timed
+to its first item, to fifty of them, and to the end of an answer of fifty. At the end, what
 the waiting cap does to the longest wait on a simulated day. Ends with 1 when something takes longer
 than the limit at the larger size.
 

@@ -10,11 +10,14 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import httpx
+from pynetdicom.dsutils import encode
 
+from tests.hostile import pdus
+from tests.hostile.wire import Wire
 from tests.peers import LOOPBACK, free_port
 from tests.ups.site import PULL, Site
 from tests.ups.steps import data
@@ -226,7 +229,13 @@ def find_requests(served: Served, size: int, change: Callable[[], object]) -> It
         ),
         "",
     )
-    with served.site.associated(PULL) as association:
+    fifty = {"StudyInstanceUID": "\\".join(f"1.2.{7 * number}" for number in range(PAGE))}
+    whole = WholeAnswer(served.site.port, data(**{**returned, **fifty}))
+    with served.site.associated(PULL) as association, whole:
+        # To the final status: what the listener takes for it, and with a client's own reading.
+        yield f"{PAGE} studies to the end, as bytes", change, whole.ask
+        finder = Finder(association, data(**{**returned, **fifty}))
+        yield f"{PAGE} studies to the end, by pynetdicom", change, lambda: finder.ask(None)
         for name, keys, most in (
             ("patient ID", {"PatientID": f"P{size // 4:07d}"}, None),
             ("study", {"StudyInstanceUID": f"1.2.{size // 2}"}, None),
@@ -264,6 +273,27 @@ def find_requests(served: Served, size: int, change: Callable[[], object]) -> It
                     lambda finder=finder, number=number: finder.ask(number),
                 )
             finder.finish()
+
+
+class WholeAnswer:
+    """Somebody who reads the answer to a query from the first byte to the last, and no more."""
+
+    def __init__(self, port: int, query: Any) -> None:
+        self._wire = Wire(port, patience_seconds=60)
+        self._identifier = encode(query, is_implicit_vr=True, is_little_endian=True) or b""
+
+    def __enter__(self) -> Self:
+        self._wire.associate(pdus.Context(pdus.UPS, pdus.UPS_PULL))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wire.release()
+
+    def ask(self) -> None:
+        """Ask, and wait for the final status."""
+        self._wire.send(pdus.message(pdus.UPS, pdus.find_request(7), self._identifier))
+        statuses = list(iter(lambda: self._wire.answer().status, pdus.SUCCESS))
+        assert statuses == [pdus.PENDING] * PAGE
 
 
 class Finder:

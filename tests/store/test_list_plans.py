@@ -165,6 +165,27 @@ def test_no_verb_of_the_list_scans_or_sorts_a_table(store, plans, verb):
         assert scans(said) == []
 
 
+def test_of_many_lines_of_a_name_none_is_sorted_that_is_not_shown(store, plans, monkeypatch):
+    for module in ("name_order", "shown_places"):
+        monkeypatch.setattr(f"triage.store.{module}.FEW_NAMED", 0)
+    index = "work_items USING INDEX work_items_by_patient_name"
+    for patterns, walk in (
+        (("DOE2*", "*^DOE2*"), f"SEARCH {index} (<expr>>? AND <expr><?)"),
+        (("JAN*", "*^JAN*"), f"SCAN {index}"),  # no name begins so: given names lie everywhere
+    ):
+        chosen = Selection(patient_names=patterns, patient_ids=("P*",))
+
+        def ask(chosen=chosen):
+            return store.shown_window(
+                NOW, CAP, limit=50, selections=[chosen], sort=Sort.PATIENT
+            ).window.entries
+
+        said = plans(ask)
+        assert [walk] in said
+        assert [step for steps in said for step in scans(steps)] == []
+        assert ask()
+
+
 def test_the_search_indexes_are_the_ones_that_are_used(store, plans):
     for selection, index in (
         (Selection(patient_ids=("P20*",)), "work_items_by_patient"),

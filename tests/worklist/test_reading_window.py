@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import re
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.worklist.lists import NOW, Line, fill
 from triage.store import Position, Selection, Sort, Store
+from triage.store.names import name_keys
 from triage.uids import work_item_uid
 from triage.values import ReadingClass, StepState
 from triage.worklist.order import rank
@@ -49,6 +52,17 @@ LISTS = st.lists(
     ),
     max_size=12,
     unique_by=lambda line: line.number,
+)
+NAMES = (
+    "Doe^Jane",
+    "DOE2^Doe3",
+    "Adams^Doe",
+    "van Doe^X",
+    "Zorn^Doe",
+    "=Doe^Z",
+    "Do^Ann",
+    "Roe^Ann",
+    "",
 )
 MANY = settings(
     max_examples=30,
@@ -154,6 +168,45 @@ def test_a_page_shows_urgent_orders_first_and_the_rest_as_it_is_sorted(store, li
         assert shown.outside == {*urgent[:limit]} - chosen
         assert shown.more == (len(expected) > limit)
         assert shown.window.total == len(place)
+
+
+@MANY
+@given(
+    st.lists(st.sampled_from(NAMES), max_size=14),
+    st.integers(1, 8),
+    st.sampled_from([0, 1, 3, 2_000]),
+)
+@example(["Adams^Doe", "Doe^Ann", "Zorn^Doe", "Doe^Doe", "=Doe^Z"], 2, 0)
+@example(["Adams^Doe", "Doe^Ann", "Zorn^Doe", "Doe^Doe", "=Doe^Z"], 2, 4)
+def test_a_frequent_name_is_found_wherever_it_stands_and_sorted_by_name(store, names, limit, few):
+    """By whatever way the names are read: how many lines share one decides it."""
+    lines = [Line(number, ReadingClass.ROUTINE, 1.0) for number in range(len(names))]
+    named = [
+        dataclasses.replace(line, patient_name=name)
+        for line, name in zip(lines, names, strict=True)
+    ]
+    fill(store, named)
+    entries = [
+        one
+        for one in store.worklist_entries()
+        if any(word.startswith("doe") for word in re.split(r"[\^ =]", one.patient_name.casefold()))
+    ]
+    by_name = sorted(entries, key=_name_and_arrival)
+    chosen = (
+        Selection(patient_names=("doe*", "*^doe*", "* doe*")),
+        Selection(patient_names=("doe*", "*^doe*", "* doe*"), patient_locations=("nowhere",)),
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        for module in ("name_order", "shown_places"):
+            patched.setattr(f"triage.store.{module}.FEW_NAMED", few)
+        shown = store.shown_window(NOW, CAP, limit=limit, selections=chosen, sort=Sort.PATIENT)
+    assert [one.entry for one in shown.window.entries] == by_name[:limit]
+    assert shown.more == (len(by_name) > limit)
+
+
+def _name_and_arrival(entry):
+    alphabetic, ideographic, _ = name_keys(entry.patient_name)
+    return alphabetic or ideographic, entry.arrived_at, entry.work_item_uid
 
 
 def _arrival(one):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
+import itertools
 import subprocess
 import sys
 import threading
@@ -12,8 +14,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ImplicitVRLittleEndian
-from pynetdicom import AE
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_FIND
 from pynetdicom.sop_class import (
     UnifiedProcedureStepPull,
@@ -26,8 +28,11 @@ from tests.peers import program
 from triage.delivery.reactor import HELD_REACTOR
 from triage.errors import TransientError
 from triage.intake import listener
+from triage.intake.services import FindRequest
 from triage.settings import default_settings
 from triage.store import Store, StoredFile
+from triage.ups.dimse import StepProvider
+from triage.ups.service import StepService
 from triage.values import HeaderFacts, ImageState, OrderPriority
 
 WAIT_SECONDS = 20.0
@@ -68,9 +73,9 @@ def settings(tmp_path):
     return dataclasses.replace(found, listener=listening)
 
 
-@pytest.fixture
-def port(settings):
-    """Start a listener and return its port."""
+@contextlib.contextmanager
+def serving(settings):
+    """Run a listener for as long as the block lasts, and give its port."""
     stop, opened, ports = threading.Event(), threading.Event(), []
 
     def ready(number):
@@ -81,32 +86,47 @@ def port(settings):
         target=listener.run, args=(settings, stop, lambda: None), kwargs={"ready": ready}
     )
     thread.start()
-    assert opened.wait(WAIT_SECONDS)
-    yield ports[0]
-    stop.set()
-    thread.join(WAIT_SECONDS)
+    try:
+        assert opened.wait(WAIT_SECONDS)
+        yield ports[0]
+    finally:
+        stop.set()
+        thread.join(WAIT_SECONDS)
+
+
+@contextlib.contextmanager
+def associated(port, *sop_classes, syntax=None, maximum_pdu_bytes=16_382):
+    """Associate for some of the UPS SOP classes for as long as the block lasts."""
+    entity = AE("VIEWER")
+    entity.acse_timeout = entity.dimse_timeout = WAIT_SECONDS
+    for sop_class in sop_classes:
+        entity.add_requested_context(sop_class, *filter(None, [syntax]))
+    association = entity.associate(
+        "127.0.0.1",
+        port,
+        ae_title="TRIAGE",
+        max_pdu=maximum_pdu_bytes,
+        evt_handlers=[HELD_REACTOR],
+    )
+    try:
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+@pytest.fixture
+def port(settings):
+    """Start a listener and return its port."""
+    with serving(settings) as opened:
+        yield opened
 
 
 @pytest.fixture
 def associate(port):
     """Return a function that associates for some of the UPS SOP classes."""
-    opened = []
-
-    def request(*sop_classes):
-        entity = AE("VIEWER")
-        entity.acse_timeout = entity.dimse_timeout = WAIT_SECONDS
-        for sop_class in sop_classes:
-            entity.add_requested_context(sop_class)
-        association = entity.associate(
-            "127.0.0.1", port, ae_title="TRIAGE", evt_handlers=[HELD_REACTOR]
-        )
-        opened.append(association)
-        return association
-
-    yield request
-    for association in opened:
-        if association.is_established:
-            association.release()
+    with contextlib.ExitStack() as opened:
+        yield lambda *sop_classes: opened.enter_context(associated(port, *sop_classes))
 
 
 def find(association, model=UnifiedProcedureStepPull, **keys):
@@ -210,10 +230,41 @@ def test_an_unknown_work_item_is_told(associate):
     assert status.Status == 0xC307
 
 
-def test_a_query_that_is_cancelled_ends(associate, monkeypatch):
-    monkeypatch.setattr("pynetdicom.events.Event.is_cancelled", True)
-    answers = find(associate(UnifiedProcedureStepPull))
-    assert [status.Status for status, _ in answers] == [0xFE00]
+def test_a_query_that_is_cancelled_ends(settings):
+    query = FindRequest(b"", str(ImplicitVRLittleEndian), "VIEWER", lambda: True)
+    with Store.open(settings.state_folder) as store:
+        provider = StepProvider(StepService(store, settings))
+        assert list(provider.find_encoded(query)) == [(0xFE00, b"")]
+
+
+def test_the_stock_path_answers_a_query_as_the_hot_path_does(settings, monkeypatch):
+    """There the library sends what is found; every byte of it is the same."""
+    queries = ({}, {"PatientID": "P2"}, {"StudyID": "any"}, {"PatientID": "nobody"})
+    answers = []
+    for changed in ((), ("association:Association.kill",)):
+        monkeypatch.setattr(listener, "changed_parts", lambda changed=changed: changed)
+        with serving(settings) as port, associated(port, UnifiedProcedureStepPull) as association:
+            answers.append([find(association, **keys) for keys in queries])
+    hot, stock = answers
+    assert hot == stock
+
+
+def test_answers_come_in_any_transfer_syntax_and_in_pdus_that_the_peer_takes(port):
+    for syntax, maximum_pdu_bytes in itertools.product(
+        (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian), (0, 64, 16_382)
+    ):
+        with associated(
+            port, UnifiedProcedureStepPull, syntax=syntax, maximum_pdu_bytes=maximum_pdu_bytes
+        ) as association:
+            pdus = []
+            association.bind(evt.EVT_PDU_RECV, lambda event, to=pdus: to.append(event.pdu))
+            found = find(association, PatientName="", ReferencedRequestSequence=Sequence())
+        items = [item for _, item in found[:3]]
+        assert [str(item.PatientName)[:7] for item in items] == ["Nobody3", "Nobody1", "Nobody2"]
+        requests = [item.ReferencedRequestSequence[0] for item in items]
+        assert [request.AccessionNumber for request in requests] == ["A3", "A1", "A2"]
+        assert all(len(pdu) - 6 <= (maximum_pdu_bytes or 1_000_000) for pdu in pdus)
+        assert found[-1][0].Status == 0x0000
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pynetdicom import evt
 from pynetdicom._globals import MODE_ACCEPTOR
@@ -11,8 +11,10 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_FIND, C_STORE
 
 from triage.errors import TriageError
+from triage.intake.admission import UPS_CLASSES
+from triage.intake.find_command import FindCommand, find_response
 from triage.intake.messages import ReceivedStore, StreamingDimse, Waiting
-from triage.intake.services import CANNOT_UNDERSTAND, StoreRequest
+from triage.intake.services import CANNOT_UNDERSTAND, SUCCESS, FindRequest, StoreRequest
 from triage.intake.store_command import store_response
 from triage.intake.upper_layer import UpperLayer
 from triage.log import get_logger
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from pynetdicom.dimse_primitives import DimseServiceType
 
     from triage.intake.services import Services
+
+_LEAST_PDU_BYTES = 8  # the library fails below it, and ends the association
 
 _log = get_logger("listener")
 
@@ -142,6 +146,8 @@ class IntakeAssociation(Association):
             self._serve_store(message, waiting.context_id)
         elif isinstance(message, C_STORE) and message.is_valid_request:
             self._refuse_empty(message, waiting.context_id)
+        elif isinstance(message, C_FIND) and (command := self._find_command(message, waiting)):
+            self._serve_find(message, command)
         elif _complete(message).is_valid_request:
             self._serve_request(message, waiting.context_id)
         else:
@@ -157,6 +163,46 @@ class IntakeAssociation(Association):
         self.dul.send_data(
             store_response(received.command, context_id, answer.status, answer.comment)
         )
+
+    def _find_command(self, request: C_FIND, waiting: Waiting) -> FindCommand | None:
+        """Return what a query for work items says; None of any other, which the library knows."""
+        maximum = self.dimse.maximum_pdu_size or 0
+        is_whole = _complete(request).is_valid_request and request.Status is None
+        is_known = request.AffectedSOPClassUID in UPS_CLASSES
+        is_accepted = waiting.context_id in self._accepted_cx
+        if not (is_whole and is_known and is_accepted) or 0 < maximum < _LEAST_PDU_BYTES:
+            return None
+        return FindCommand(
+            cast("int", request.MessageID),
+            str(request.AffectedSOPClassUID),
+            waiting.context_id,
+            maximum,
+        )
+
+    def _serve_find(self, request: C_FIND, command: FindCommand) -> None:
+        """Send what a query finds, item by item, as the library's C-FIND SCP does."""
+        self.dimse.cancel_req.clear()  # what was cancelled before is none of this
+        answers = self._services.find(
+            FindRequest(
+                cast("io.BytesIO", request.Identifier).getvalue(),
+                str(self._accepted_cx[command.context_id].transfer_syntax[0]),
+                self.requestor.ae_title.strip(),
+                lambda: self.dimse.cancel_req.pop(command.message_id, None) is not None,
+            )
+        )
+        for status, identifier in answers:
+            if self._is_ending():
+                return
+            self.dimse.send_encoded(find_response(command, status, identifier))
+            if not identifier:
+                return
+        self.dimse.send_encoded(find_response(command, SUCCESS))
+        self.dimse.cancel_req.clear()
+
+    def _is_ending(self) -> bool:
+        """Whether nobody waits for answers any more."""
+        gone = not self.dul.is_alive() or bool(self.dul.given_up)
+        return gone or self.acse.is_aborted() or self.acse.is_release_requested()
 
     def _refuse_empty(self, request: C_STORE, context_id: int) -> None:
         """Answer a request to store an object that brings none; the library would not."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from pynetdicom.events import Event, EventHandlerType
+    from pynetdicom.events import Event
 
     from triage.intake.ports import Ports
     from triage.settings import ListenerSettings, Settings
@@ -99,8 +99,13 @@ def run(
         adopt_orphans(store, settings.eligibility, step=alive)
         gate = Gate(where, places)
         storing = StorageProvider(GroupCommit(spool, store), settings.eligibility)
+        steps = StepProvider(StepService(store, settings))
         services = Services(
-            spool, storing, partial(_released, settings, store), _handlers(settings, store, gate)
+            spool,
+            storing,
+            partial(_released, settings, store),
+            [(evt.EVT_REQUESTED, gate.decide), (evt.EVT_ABORTED, _log_aborted), *steps.handlers],
+            steps.find_encoded,
         )
         reception = _reception(where, ports, tls, services, gate)
         _serve(reception, stop, alive, lambda: _announce(ports, swept, ready))
@@ -118,15 +123,6 @@ def _application_entity(settings: ListenerSettings) -> AE:
     entity.dimse_timeout = settings.network_timeout_seconds
     entity.acse_timeout = settings.network_timeout_seconds
     return entity
-
-
-def _handlers(settings: Settings, store: Store, gate: Gate) -> list[EventHandlerType]:
-    steps = StepProvider(StepService(store, settings))
-    return [
-        (evt.EVT_REQUESTED, gate.decide),
-        (evt.EVT_ABORTED, _log_aborted),
-        *steps.handlers,
-    ]
 
 
 def _reception(

@@ -125,6 +125,14 @@ class StreamingDimse(DIMSEServiceProvider):
     def send_msg(self, primitive: DimsePrimitiveType, context_id: int) -> None:
         """Send a message; then read what the peer has sent meanwhile: it may be a C-CANCEL."""
         super().send_msg(primitive, context_id)
+        self._listen()
+
+    def send_encoded(self, pdus: bytes) -> None:
+        """Send a message that is encoded already, as P-DATA-TF PDUs; then do the same."""
+        cast("UpperLayer", self.dul).send_data(pdus)
+        self._listen()
+
+    def _listen(self) -> None:
         upper_layer = cast("UpperLayer", self.dul)
         while self._may_listen(upper_layer) and upper_layer.has_more:
             upper_layer.receive()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from pynetdicom.events import EventHandlerType
@@ -43,6 +43,22 @@ class StoreAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class FindRequest:
+    """A query that waits for its answers.
+
+    Attributes:
+        identifier: Its keys, encoded.
+        transfer_syntax_uid: How they are encoded, and how the answers are to be.
+        is_cancelled: Whether the peer does not want more of them.
+    """
+
+    identifier: bytes
+    transfer_syntax_uid: str
+    calling_ae_title: str
+    is_cancelled: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What associations do their work with.
 
@@ -51,9 +67,12 @@ class Services:
         store: Answers a complete object; never raises.
         released: Told which studies a released association has brought.
         handlers: Handlers of the library's events.
+        find: Answers a query for work items: each answer is a status with an item, encoded; the
+            last may be a status alone, that of a failure.
     """
 
     spool: Spool
     store: Callable[[StoreRequest], StoreAnswer]
     released: Callable[[AbstractSet[str]], None]
     handlers: Sequence[EventHandlerType]
+    find: Callable[[FindRequest], Iterator[tuple[int, bytes]]]

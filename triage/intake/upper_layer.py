@@ -118,10 +118,10 @@ class UpperLayer(DULServiceProvider):
         super().send_pdu(primitive)
         self._settle()
 
-    def send_data(self, pdu: bytes) -> None:
-        """Send a P-DATA-TF PDU that is encoded already (actions DT-1 and AR-7)."""
+    def send_data(self, pdus: bytes) -> None:
+        """Send P-DATA-TF PDUs that are encoded already (actions DT-1 and AR-7)."""
         if self.state_machine.current_state in (_ESTABLISHED, _RELEASE_REQUESTED):
-            self._connection.send(pdu)
+            self._connection.send(pdus)
             self._settle()
 
     def receive_pdu(

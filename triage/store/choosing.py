@@ -142,6 +142,18 @@ def narrow_lookups(selection: Selection, lines: str) -> Iterator[Lookup]:
         )
 
 
+def beginning_of_names(selection: Selection) -> str:
+    """Return what some word of each name that is wanted begins with; empty where none is known."""
+    words = [_longest_word(pattern) for pattern in _name_patterns(selection.patient_names)]
+    shortest = min(words, key=len, default="")
+    return shortest if all(word.startswith(shortest) for word in words) else ""
+
+
+def begins_with(column: ColumnElement[str], beginning: str) -> ColumnElement[bool]:
+    """Hold a column against a literal beginning, as a range that an index serves."""
+    return and_(column >= beginning, column < beginning + _GREATEST)
+
+
 def _named(*selects: Select[Any]) -> Lookup:
     """Return the lookup of the items that any of some statements names."""
     named = union_all(*selects).subquery()
@@ -282,7 +294,7 @@ def _any_pattern(columns: tuple[Column[str], ...], patterns: Iterable[str]) -> C
 def _like(column: Column[str], pattern: str) -> ColumnElement[bool]:
     """Hold a column against a pattern; its literal beginning is a range that an index serves."""
     prefix = _prefix(pattern)
-    within = and_(column >= prefix, column < prefix + _GREATEST) if prefix else true()
+    within = begins_with(column, prefix) if prefix else true()
     if pattern == f"{prefix}*" or len(pattern) > _LONGEST_PATTERN:
         return within
     return and_(within, column.like(_sql_pattern(pattern), escape=_ESCAPE))

@@ -9,10 +9,11 @@ from dataclasses import replace
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Double, literal_column, or_, select, text, type_coerce
+from sqlalchemy import Double, literal_column, or_, select, text, true, type_coerce
 
-from triage.store.choosing import condition
+from triage.store.choosing import beginning_of_names, condition
 from triage.store.list_records import Position, Sort
+from triage.store.name_order import FEW_NAMED, named_rows
 from triage.store.places import FEW, open_places, wanted
 from triage.store.reading_order import EVERY_CLASS, effective_column, keys_after
 from triage.store.schema import LOCATED, NAME_ORDER, OPEN, work_items
@@ -146,15 +147,27 @@ def _sorted(
         for place in open_places(connection, reading, chosen, None, limit):
             yield place, (place.effective_class, place.arrived_at, place.work_item_uid)
         return
-    how = wanted(connection, chosen, _FEW_NAMED if sort is Sort.PATIENT else FEW)
+    for effective, arrived_at, uid, key in _rows(connection, reading, chosen, sort, limit):
+        yield Position(effective, arrived_at, uid), (key, arrived_at, uid)
+
+
+def _rows(
+    connection: Connection, reading: Reading, chosen: Selection, sort: Sort, limit: int
+) -> Sequence[Any]:
+    beginning = beginning_of_names(chosen) if sort is Sort.PATIENT else ""
+    few = _FEW_NAMED if sort is Sort.PATIENT else FEW
+    how = wanted(connection, chosen, FEW_NAMED if beginning else few)
     if not how.classes:
-        return
+        return ()
+    # On a walk no other index is to be taken: all that it finds would have to be sorted.
+    holds = how.looked_up if how.lookup is not None else how.looked_up.is_(true())
     query = select(
         effective_column, work_items.c.arrived_at, work_items.c.work_item_uid, _key(sort)
-    )
-    query = query.where(text(OPEN), how.looked_up).order_by(*_order(sort, how)).limit(limit)
-    for effective, arrived_at, uid, key in connection.execute(query, reading.values):
-        yield Position(effective, arrived_at, uid), (key, arrived_at, uid)
+    ).where(text(OPEN), holds)
+    if beginning and how.lookup is None:
+        return named_rows(connection, query, reading.values, beginning, limit)
+    query = query.order_by(*_order(sort, how)).limit(limit)
+    return connection.execute(query, reading.values).all()
 
 
 def _key(sort: Sort) -> ColumnElement[Any]:

@@ -30,7 +30,7 @@ from triage.ups.statuses import (
     UNSUPPORTED_ATTRIBUTES,
 )
 from triage.values import Priority, StepState
-from triage.worklist.query import is_date_time
+from triage.worklist.matching import is_date_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

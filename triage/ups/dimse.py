@@ -10,15 +10,17 @@ import io
 import struct
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.dsutils import decode
 
 from triage.errors import PermanentError, TriageError
 from triage.intake.elements import WalkLimits, walk
+from triage.intake.services import FindRequest
 from triage.intake.sources import FileSource
 from triage.intake.storage_classes import encoding_of
 from triage.log import get_logger
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
     from pynetdicom.dimse_primitives import C_FIND, N_ACTION, N_CREATE, N_GET, N_SET
     from pynetdicom.events import Event, EventHandlerType
 
+    from triage.ups.answers import Found
     from triage.ups.service import StepService
+
+Item = TypeVar("Item")
 
 # Action Type IDs of PS3.4 Tables CC.2.1-1, CC.2.2-1 and CC.2.3-1.
 CHANGE_STATE: Final = 1
@@ -92,19 +97,24 @@ class StepProvider:
         ]
 
     def find(self, event: Event) -> Iterator[tuple[int, Dataset | None]]:
-        """Yield the work items that match, in reading order (C-FIND)."""
-        try:
-            query = _read(event, cast("C_FIND", event.request).Identifier)
-            found = self._service.search(query)
-            for item in found.items:
-                if event.is_cancelled:
-                    yield statuses.CANCELLED, None
-                    return
-                yield found.status, item
-        except (*_UNREADABLE, PermanentError) as error:
-            yield _refused(event, statuses.UNABLE_TO_PROCESS, error), None
-        except TriageError as error:
-            yield _refused(event, statuses.OUT_OF_RESOURCES, error), None
+        """Yield the work items that match, in reading order (C-FIND); none with a failure."""
+        identifier = cast("C_FIND", event.request).Identifier
+        request = FindRequest(
+            b"" if identifier is None else identifier.getvalue(),
+            str(event.context.transfer_syntax),
+            _peer(event),
+            lambda: event.is_cancelled,
+        )
+        yield from _found(request, self._service.search)
+
+    def find_encoded(self, request: FindRequest) -> Iterator[tuple[int, bytes]]:
+        """Yield what `find` does, encoded as the request is; nothing with a failure."""
+
+        def search(query: Dataset) -> Found[bytes]:
+            return self._service.search_encoded(query, request.transfer_syntax_uid)
+
+        for status, item in _found(request, search):
+            yield status, item or b""
 
     def get(self, event: Event) -> tuple[Dataset, Dataset | None]:
         """Return one work item, or those of its attributes that are asked for (N-GET).
@@ -184,6 +194,23 @@ class StepProvider:
         return self._service.suspend(uid, _receiver(information))
 
 
+def _found(
+    request: FindRequest, search: Callable[[Dataset], Found[Item]]
+) -> Iterator[tuple[int, Item | None]]:
+    """Yield what a search finds; at the end a status alone, where it comes to no good end."""
+    try:
+        found = search(_decoded(request.identifier, UID(request.transfer_syntax_uid)))
+        for item in found.items:
+            if request.is_cancelled():
+                yield statuses.CANCELLED, None
+                return
+            yield found.status, item
+    except (*_UNREADABLE, PermanentError) as error:
+        yield _refused(request.calling_ae_title, statuses.UNABLE_TO_PROCESS, error), None
+    except TriageError as error:
+        yield _refused(request.calling_ae_title, statuses.OUT_OF_RESOURCES, error), None
+
+
 def _served(
     event: Event, sop_class_uid: str, do: Callable[[], Answer], *, changes: bool = False
 ) -> tuple[Dataset, Dataset | None]:
@@ -195,18 +222,20 @@ def _served(
     try:
         answer = do()
     except (*_UNREADABLE, PermanentError) as error:
-        return _status(_refused(event, statuses.PROCESSING_FAILURE, error)), None
+        return _status(_refused(_peer(event), statuses.PROCESSING_FAILURE, error)), None
     except TriageError as error:
-        return _status(_refused(event, statuses.RESOURCE_LIMITATION, error)), None
+        return _status(_refused(_peer(event), statuses.RESOURCE_LIMITATION, error)), None
     if changes:
         _tell(event, answer)
     return _status(answer.status, answer.comment), answer.dataset
 
 
 def _read(event: Event, stream: io.BytesIO | None) -> Dataset:
+    return _decoded(b"" if stream is None else stream.getvalue(), event.context.transfer_syntax)
+
+
+def _decoded(raw: bytes, syntax: UID) -> Dataset:
     """Decode a data set, after a bounded walk has shown that decoding it is harmless."""
-    raw = b"" if stream is None else stream.getvalue()
-    syntax = event.context.transfer_syntax
     for _ in walk(FileSource(io.BytesIO(raw)), encoding_of(syntax), frozenset(), _LIMITS):
         pass
     return decode(
@@ -274,11 +303,11 @@ def _tell(event: Event, answer: Answer) -> None:
         )
 
 
-def _refused(event: Event, status: int, error: Exception) -> int:
+def _refused(peer: str, status: int, error: Exception) -> int:
     _log.warning(
         "query refused",
         action="query_refused",
-        peer=_peer(event),
+        peer=peer,
         status=status,
         problem=error,
     )

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.tag import Tag
 
 from triage.ups.attributes import PERFORMED, PROGRESS, merged
 from triage.values import Priority, ReadingClass
+from triage.worklist.texts import TextItem, dataset_of
 from triage.worklist.ups import (
     UPS_PUSH,
     date_time,
-    referring,
+    line_texts,
+    said_text,
     value_object,
-    work_item,
     work_item_object,
 )
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from pydicom.dataelem import DataElement
-    from pydicom.tag import BaseTag
 
     from triage.store import StepLine, StepRecord, StepReferences
 
@@ -60,36 +59,59 @@ _ALWAYS_OURS: Final = (
 )
 
 
-def present(
-    line: StepLine,
-    label: str,
-    references: StepReferences | None = None,
-    wanted: Container[BaseTag] | None = None,
-) -> Dataset:
+def present(line: StepLine, label: str, references: StepReferences | None = None) -> Dataset:
     """Return a work item as it stands.
 
     Args:
         line: The line and the step behind it.
         label: Worklist Label of the site.
         references: Images and reports of a study of ours, where they are wanted.
-        wanted: These attributes are wanted, others may be left out; all when None.
 
     Returns:
         The whole item; never its Transaction UID.
     """
+    item = present_light(line, label, references)
+    return dataset_of(item) if isinstance(item, TextItem) else item
+
+
+def present_light(
+    line: StepLine,
+    label: str,
+    references: StepReferences | None = None,
+    wanted: Container[int] | None = None,
+) -> Dataset | TextItem:
+    """Return what `present` does; as texts, where nobody has said anything of the item.
+
+    That is so of most lines, of which the list itself says all.
+
+    Args:
+        line: The line and the step behind it.
+        label: Worklist Label of the site.
+        references: Images and reports of a study of ours, where they are wanted.
+        wanted: These attributes are wanted, others may be left out; all when None.
+    """
     step = line.step
-    if is_own(step) and not step.attributes and references is None:
-        # Nobody has said anything of it: as of most lines, the list says all.
-        item = work_item(line.ranked, label, wanted)
-        if step.subject.label and "WorklistLabel" in item:
-            item.WorklistLabel = step.subject.label
-        return item
-    said = from_json(_wanted(step.attributes, wanted))
-    item = work_item(line.ranked, label, wanted) if step.study_instance_uid else Dataset()
-    if references is not None:
-        item = merged(item, referring(step.study_instance_uid, references))
+    if not is_own(step) or step.attributes:
+        return _with_words(line, label, references, wanted)
+    item = line_texts(line.ranked, label, references, wanted)
+    if step.subject.label:
+        item |= said_text("WorklistLabel", step.subject.label)
+    return item
+
+
+def _with_words(
+    line: StepLine,
+    label: str,
+    references: StepReferences | None,
+    wanted: Container[int] | None,
+) -> Dataset:
+    """Return a work item with what readers and pushers have said of it."""
+    step = line.step
+    item = Dataset()
+    if step.study_instance_uid:
+        item = dataset_of(line_texts(line.ranked, label, references, wanted))
     outputs = _outputs(item)
-    item = merged(item, said)
+    item = merged(item, from_json(_wanted(step.attributes, wanted)))
     _keep_outputs(item, outputs)
     item.SpecificCharacterSet = "ISO_IR 192"
     item.SOPClassUID = UPS_PUSH
@@ -143,10 +165,10 @@ def present_object(
     return dict(sorted(item.items()))
 
 
-def _wanted(attributes: Mapping[str, Any], wanted: Container[BaseTag] | None) -> Mapping[str, Any]:
+def _wanted(attributes: Mapping[str, Any], wanted: Container[int] | None) -> Mapping[str, Any]:
     if wanted is None:
         return attributes
-    return {name: value for name, value in attributes.items() if Tag(int(name, 16)) in wanted}
+    return {name: value for name, value in attributes.items() if int(name, 16) in wanted}
 
 
 def from_json(found: Mapping[str, Any]) -> Dataset:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from triage.store import EVERYTHING
 from triage.ups import statuses
 from triage.ups.answers import Answer, Found
-from triage.ups.items import present, present_object
+from triage.ups.encoding import encoded_item
+from triage.ups.items import present_light, present_object
 from triage.ups.selection import selection_of
 from triage.ups.steps import LINES_AT_ONCE, Steps
-from triage.worklist.query import (
-    answer,
-    check_query,
-    constrains,
-    has_unsupported_keys,
-    matches,
-    named_in,
-    select,
-)
+from triage.worklist.query import Query, check_query, constrains, named_in, select
+from triage.worklist.texts import TextItem, dataset_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
@@ -67,8 +61,21 @@ class StepSearch(Steps):
             PermanentError: The query cannot be understood; raised at once or, of a value that
                 only shows against an item, while the items are read.
         """
-        found = self._search(query, None if len(query) == 0 else named_in(query))
-        return Found(found.status, (answer(query, item) for _, item in found.items))
+        status, answers = self._answers(query)
+        return Found(status, map(_as_dataset, answers))
+
+    def search_encoded(self, query: Dataset, transfer_syntax_uid: str) -> Found[bytes]:
+        """Look for work items as `search` does, each as the bytes of its data set.
+
+        Args:
+            query: Matching and return keys.
+            transfer_syntax_uid: How the answers are encoded.
+
+        Raises:
+            PermanentError: As `search` does; or an item cannot be encoded.
+        """
+        status, answers = self._answers(query)
+        return Found(status, (encoded_item(one, transfer_syntax_uid) for one in answers))
 
     def search_objects(
         self, query: Dataset, *, limit: int, offset: int = 0
@@ -97,31 +104,36 @@ class StepSearch(Steps):
         every = iter(self._store.step_lines(uids, now, self._cap_seconds))
         return Found(statuses.PENDING, self._objects(every, referring=_INPUTS in query))
 
+    def _answers(self, query: Dataset) -> tuple[int, Iterator[Dataset | TextItem]]:
+        found = self._search(query, None if len(query) == 0 else named_in(query))
+        asked = Query.of(query)
+        return found.status, (_answered(asked, item) for _, item in found.items)
+
     def _search(
         self,
         query: Dataset,
-        wanted: Container[BaseTag] | None,
+        wanted: Container[int] | None,
         *,
         most: int = _FIRST,
         at_once: int = _FIRST,
-    ) -> Found[tuple[StepLine, Dataset]]:
+    ) -> Found[tuple[StepLine, Dataset | TextItem]]:
         check_query(query)
         items = self._matching(query, wanted, most, at_once)
         # The status of every answer depends on what items have: on the first of them.
         first = next(items, None)
         if first is None:
             return Found(statuses.PENDING, items)
-        unsupported = has_unsupported_keys(query, first[1])
+        unsupported = Query.of(query).has_unsupported_keys(first[1])
         status = statuses.PENDING_WITH_UNSUPPORTED_KEYS if unsupported else statuses.PENDING
         return Found(status, chain([first], items))
 
     def _matching(
         self,
         query: Dataset,
-        wanted: Container[BaseTag] | None,
+        wanted: Container[int] | None,
         most: int = _FIRST,
         at_once: int = _FIRST,
-    ) -> Iterator[tuple[StepLine, Dataset]]:
+    ) -> Iterator[tuple[StepLine, Dataset | TextItem]]:
         """Yield the items that match a query, as they stand when it is their turn.
 
         Args:
@@ -130,6 +142,7 @@ class StepSearch(Steps):
             most: So many will do, as a rule: the database is asked for these first.
             at_once: So many are read before the first is yielded; then more and more.
         """
+        asked = Query.of(query)
         now = self._store.clock()
         uids = self._selected(selection_of(query, self._label), now, max(1, most))
         for some in _growing(uids, max(1, at_once)):
@@ -137,8 +150,8 @@ class StepSearch(Steps):
             references = self._references(lines) if _INPUTS in query else {}
             for line in lines:
                 own = references.get(line.step.study_instance_uid)
-                item = present(line, self._label, own, wanted)
-                if matches(query, item):
+                item = present_light(line, self._label, own, wanted)
+                if asked.matches(item):
                     yield line, item
 
     def _objects(
@@ -168,6 +181,14 @@ class StepSearch(Steps):
             if len(found) < limit:
                 return
             limit *= _MORE
+
+
+def _answered(asked: Query, item: Dataset | TextItem) -> Dataset | TextItem:
+    return asked.answer(cast("TextItem", item))  # whichever it is
+
+
+def _as_dataset(item: Dataset | TextItem) -> Dataset:
+    return dataset_of(item) if isinstance(item, TextItem) else item
 
 
 def _growing(uids: Iterator[str], first: int) -> Iterator[list[str]]:

@@ -14,7 +14,8 @@ from pydicom.multival import MultiValue
 from triage.errors import PermanentError
 from triage.store import Days, Moments, Selection
 from triage.values import ReadingClass, StepState, StudyState
-from triage.worklist.query import days, matches, moments
+from triage.worklist.matching import days, moments
+from triage.worklist.query import matches
 from triage.worklist.ups import INCOMPLETE, unvaried
 
 if TYPE_CHECKING:

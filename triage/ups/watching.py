@@ -147,7 +147,7 @@ class StepWatching(StepSearch):
     ) -> Answer:
         check_query(keys)
         # Before anything is written down: keys that nothing can be held against are refused.
-        found = [item.SOPInstanceUID for _, item in self._matching(keys, named_in(keys))]
+        found = [line.step.work_item_uid for line, _ in self._matching(keys, named_in(keys))]
         self._store.subscribe_all(
             receiving_ae, channel, deletion_lock=deletion_lock, matching_keys=to_json(keys)
         )

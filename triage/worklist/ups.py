@@ -1,13 +1,12 @@
 """Lines of the reading list as Unified Procedure Steps (PS3.3 B.26, PS3.4 Annex CC): pure.
 
-The list is read and claimed by others; here a line becomes the data set that C-FIND, N-GET and
+The list is read and claimed by others; here a line becomes the item that C-FIND, N-GET and
 UPS-RS return, before what readers have set is laid over it (triage.ups.items). Every attribute of
 Type 2 that this system knows nothing about is there and empty, as PS3.4 Table CC.2.5-3 asks.
 """
 
 from __future__ import annotations
 
-from copy import copy
 from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -15,18 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
-from pydicom.tag import Tag
 
 from triage.values import StudyState
+from triage.worklist.texts import TextElement, TextItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
     from collections.abc import Sequence as Listed
     from datetime import datetime
-
-    from pydicom.tag import BaseTag
 
     from triage.store import ObjectReference, StepReferences
     from triage.values import RankedEntry, WorklistEntry
@@ -47,32 +42,45 @@ _LONGEST_COMMENT = 10_240  # VR LT
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
-def work_item(ranked: RankedEntry, label: str, wanted: Container[BaseTag] | None = None) -> Dataset:
-    """Build the work item of one line, without the images and reports that it refers to.
+def line_texts(
+    ranked: RankedEntry,
+    label: str,
+    references: StepReferences | None = None,
+    wanted: Container[int] | None = None,
+) -> TextItem:
+    """Return the work item of one line as texts.
 
     Args:
         ranked: The line at its place.
         label: Worklist Label (0074,1202).
+        references: Its images and reports, where they are wanted.
         wanted: Only these attributes; all of them when None.
     """
-    item = Dataset()
-    for keyword, told in _OF_LINE.items():
-        if wanted is None or _attribute(keyword)[0] in wanted:
-            _put(item, keyword, told(ranked))
-    for element in unvaried(label):
-        if wanted is None or element.tag in wanted:
-            item.add(copy(element))
+    item = TextItem()
+    for tag, vr, told in _TOLD_OF_LINE:
+        if wanted is None or tag in wanted:
+            item[tag] = _text_element(tag, vr, told(ranked))
+    for tag, element in unvaried(label).items():
+        if wanted is None or tag in wanted:
+            item[tag] = element
+    if references is not None:
+        item |= _texts(_referring(ranked.entry.study_instance_uid, references))
     return item
 
 
 @cache
-def unvaried(label: str) -> Dataset:
+def unvaried(label: str) -> TextItem:
     """Return what every work item of ours says alike, as long as nobody has said more of it.
 
     Args:
         label: Worklist Label (0074,1202).
     """
-    return _dataset(WorklistLabel=label, **_UNVARIED)
+    return _texts({"WorklistLabel": label, **_UNVARIED})
+
+
+def said_text(keyword: str, text: str) -> TextItem:
+    """Return one attribute of an item, to be laid over others."""
+    return _texts({keyword: text})
 
 
 def work_item_object(
@@ -94,11 +102,6 @@ def work_item_object(
 @cache
 def _unvaried_object(label: str) -> Mapping[str, Any]:
     return _object({"WorklistLabel": label, **_UNVARIED})
-
-
-def referring(study_instance_uid: str, references: StepReferences) -> Dataset:
-    """Return the images to read (Input Information) and the reports (Output Information)."""
-    return _dataset(**_referring(study_instance_uid, references))
 
 
 def _referring(study_instance_uid: str, references: StepReferences) -> dict[str, Value]:
@@ -194,23 +197,18 @@ def date_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S.%f+0000")
 
 
-def _dataset(**values: Value) -> Dataset:
-    item = Dataset()
+def _texts(values: Mapping[str, Value]) -> TextItem:
+    item = TextItem()
     for keyword, value in values.items():
-        _put(item, keyword, value)
+        tag, vr, _ = _attribute(keyword)
+        item[tag] = _text_element(tag, vr, value)
     return item
 
 
-def _put(item: Dataset, keyword: str, value: Value) -> None:
-    """Add an element without judging its value: patient data are returned as they came."""
-    tag, vr, _ = _attribute(keyword)
-    item.add(_element(tag, vr, value))
-
-
-def _element(tag: BaseTag, vr: str, value: Value) -> DataElement:
+def _text_element(tag: int, vr: str, value: Value) -> TextElement:
     if isinstance(value, str):
-        return DataElement(tag, vr, value, validation_mode=IGNORE)
-    return DataElement(tag, vr, Sequence([_dataset(**one) for one in value]))
+        return TextElement.of(tag, vr, value)
+    return TextElement(tag, vr, tuple(_texts(one) for one in value))
 
 
 def _object(values: Mapping[str, Value]) -> dict[str, Any]:
@@ -221,14 +219,14 @@ def _object(values: Mapping[str, Value]) -> dict[str, Any]:
     return found
 
 
-def _told(tag: BaseTag, vr: str, value: Value) -> dict[str, Any]:
+def _told(tag: int, vr: str, value: Value) -> dict[str, Any]:
     """Return one attribute of the DICOM JSON model; one that is empty has no Value."""
     if not value:
         return {"vr": vr}
     if not isinstance(value, str):
         return {"vr": vr, "Value": [_object(one) for one in value]}
     if "\\" in value:  # several values, where the VR allows them
-        return value_object(_element(tag, vr, value))
+        return value_object(DataElement(tag, vr, value, validation_mode=IGNORE))
     if vr == "PN":
         groups = dict(zip(_NAME_GROUPS, value.rstrip("=").split("="), strict=False))
         return {"vr": vr, "Value": [groups]} if any(groups.values()) else {"vr": vr}
@@ -247,9 +245,12 @@ def value_object(element: DataElement) -> dict[str, Any]:
 
 
 @cache
-def _attribute(keyword: str) -> tuple[BaseTag, str, str]:
+def _attribute(keyword: str) -> tuple[int, str, str]:
     """Return tag and VR of an attribute, and its name in the DICOM JSON model."""
-    number = tag_for_keyword(keyword)
-    if number is None:
+    tag = tag_for_keyword(keyword)
+    if tag is None:
         raise KeyError(keyword)
-    return Tag(number), dictionary_VR(number), f"{number:08X}"
+    return tag, dictionary_VR(tag), f"{tag:08X}"
+
+
+_TOLD_OF_LINE: Final = tuple((*_attribute(keyword)[:2], told) for keyword, told in _OF_LINE.items())
