@@ -102,7 +102,7 @@ class Aims:
     finding_alpha: float = 0.05
     delta: float = 0.05
     flagged_specificity: float = 0.99
-    ruled_out_share: float = 0.82
+    ruled_out_share: float = 0.84
     finding_ruled_out_share: float = 0.97
 
     def alpha_of(self, finding: str, findings: Collection[str]) -> float:

@@ -21,9 +21,9 @@ _TAIL: Final = 0.01
 _MARGIN: Final = 0.25
 
 # Where films in scope have a sharp end (noise, the embedding), or what is to be stopped reaches
-# into them (children, text at the rim), a margin would let much of it pass: there is none.
+# far into them (children), a margin would let much of it pass: there is none.
 _NO_MARGIN: Final = 0.0
-_OVERLAPPING_TAIL: Final = 0.02
+_CHILD_TAIL: Final = 0.02
 
 # A gate that asks a network asks for at least this much, however sure it was on good films.
 _SURE: Final = 0.5
@@ -45,7 +45,7 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
 
     Returns:
         Limits just beyond the range of the readings' middle 98 %, with a margin; none for noise
-        and the embedding, nor for children and text, where 2 % may lie beyond.
+        and the embedding, nor for adults who look like children, as 2 % may.
     """
     measures = [reading.measures for reading in readings]
     shapes = [spine_shape(measure.landmarks) for measure in measures]
@@ -83,8 +83,8 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         maximum_turn_degrees=shape_high(lambda s: s.turn_degrees),
         maximum_hardware=high(lambda m: m.hardware),
         maximum_metal=high(lambda m: m.metal),
-        maximum_child=max(high(lambda m: m.child, _OVERLAPPING_TAIL, _NO_MARGIN), 1 - _SURE),
-        maximum_text=high(lambda m: m.text, _OVERLAPPING_TAIL, _NO_MARGIN),
+        maximum_child=max(high(lambda m: m.child, _CHILD_TAIL, _NO_MARGIN), 1 - _SURE),
+        maximum_text=high(lambda m: m.text),
         maximum_distance=high(lambda m: m.distance, margin=_NO_MARGIN),
     )
 

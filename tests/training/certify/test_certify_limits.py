@@ -54,7 +54,8 @@ def test_where_a_margin_would_leak_there_is_none(readings: list[Reading]) -> Non
     limits = fitted_limits(readings)
 
     assert limits.maximum_noise == limits.maximum_distance == pytest.approx(0.99)
-    assert limits.maximum_child == limits.maximum_text == pytest.approx(0.98)
+    assert limits.maximum_child == pytest.approx(0.98)
+    assert limits.maximum_text > 1.0
 
 
 def test_a_gate_that_asks_a_network_asks_for_evens_however_sure_it_was() -> None:
