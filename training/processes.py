@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ class Crew:
         self._pool = None
         if processes > 1:
             context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads
-            self._pool = ProcessPoolExecutor(processes, context, initializer=_one_thread)
+            self._pool = ProcessPoolExecutor(processes, context, initializer=_begin)
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +59,20 @@ class Crew:
             self._advance()
 
 
-def _one_thread() -> None:
+def end_with_parent() -> None:
+    """End at once when the process that began this one is gone: nobody else would end it."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _begin() -> None:
+    end_with_parent()
     import torch  # noqa: PLC0415 - only the processes need it
 
     torch.set_num_threads(1)

@@ -24,6 +24,7 @@ from training.phantom.people import draw_patient
 from training.phantom.sites import origin_of
 from training.phantom.studies import StudyPlan, image_dataset
 from training.phantom.values import DISCS, KEYPOINT_COUNT, Degradation, Film, PhantomCase
+from training.processes import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -116,7 +117,7 @@ def _each(order: Order, cases: Sequence[PhantomCase]) -> Iterator[Written]:
         yield from (_write_one(order, *each) for each in numbered)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(order.processes, context) as pool:
+    with ProcessPoolExecutor(order.processes, context, initializer=end_with_parent) as pool:
         coming = iter(numbered)
         waiting: dict[int, Future[Written]] = {}
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
@@ -20,6 +19,7 @@ import torch
 
 from training.errors import DiskError, RunError, StoppedError
 from training.loop import compute_alike
+from training.processes import end_with_parent
 from training.spine.pipeline import Networks
 from triage.errors import TriageError
 
@@ -193,7 +193,7 @@ def _write(path: str, films: Films) -> None:
 
 def _learn(part: int, shared: _Shared, fitter: Fitter, said: Connection) -> None:
     """Train one network; the life of a process."""
-    _end_with_parent()
+    end_with_parent()
     torch.set_num_threads(1)
     compute_alike()
     telling = replace(fitter, report=said.send)
@@ -207,18 +207,6 @@ def _learn(part: int, shared: _Shared, fitter: Fitter, said: Connection) -> None
         said.send(None)
     except (TriageError, StoppedError) as error:
         said.send(error)
-
-
-def _end_with_parent() -> None:
-    """End at once when the process that began this one is gone: nobody else would end it."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            wait([parent.sentinel])
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _mute(_: str) -> None:
