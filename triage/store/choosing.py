@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import String, and_, false, literal_column, or_, select, text, true, union_all
@@ -43,6 +44,9 @@ _ESCAPE = "\\"
 _MOST_VALUES = 10_000
 _MOST_PATTERNS = 100
 _LONGEST_PATTERN = 1_000
+# A list asks for the same selections again and again, and several times for each answer: to build
+# what they say costs more than to carry it out.
+_KEPT = 64
 _WORTH_JOINING = 1_000  # each line that is found costs a look at another table
 _WIDEST_OFFSET = timedelta(hours=26)  # from the westernmost clock to the easternmost
 _NAME_GROUPS = (
@@ -71,6 +75,7 @@ class Lookup:
     worth: int = 1_000_000
 
 
+@lru_cache(_KEPT)
 def condition(selection: Selection) -> ColumnElement[bool]:
     """Return the condition that a row of the wanted lines fulfils; classes are not part of it."""
     return and_(true(), *_conditions(selection))
@@ -87,8 +92,13 @@ def index_condition(selection: Selection) -> ColumnElement[bool] | None:
     return None
 
 
-def lookups(selection: Selection) -> Iterator[Lookup]:
-    """Yield the ways to look up open lines, the most telling first."""
+@lru_cache(_KEPT)
+def lookups(selection: Selection) -> tuple[Lookup, ...]:
+    """Return the ways to look up open lines, the most telling first."""
+    return tuple(_lookups(selection))
+
+
+def _lookups(selection: Selection) -> Iterator[Lookup]:
     for column, patterns in _text_keys(selection):
         if patterns and all(_prefix(pattern) for pattern in patterns):
             yield _among_open(OPEN, _any_pattern((column,), patterns))
