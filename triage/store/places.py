@@ -34,24 +34,23 @@ class Wanted:
 
     Attributes:
         classes: The effective classes that are wanted.
-        holds: What must hold for a line of them; None for nothing.
+        chosen: What is wanted of them; their classes are named apart.
         lookup: Finds the few lines that it can be; None where the order has to be walked.
     """
 
     classes: tuple[ReadingClass, ...]
-    holds: ColumnElement[bool] | None
+    chosen: Selection
     lookup: Lookup | None
 
     @property
     def looked_up(self) -> ColumnElement[bool]:
         """What holds for the wanted lines among those of the open list."""
-        own = true() if self.holds is None else self.holds
         found = true() if self.lookup is None else self.lookup.holds
-        return and_(found, stands_in(self.classes), own)
+        return and_(found, stands_in(self.classes), condition(self.chosen))
 
 
 def wanted(connection: Connection, chosen: Selection, few: int) -> Wanted:
-    """Return how a selection is read; of the open list it may want nothing at all.
+    """Return how a selection is read; it wants no class at all where no open line can be meant.
 
     Args:
         connection: The transaction.
@@ -59,11 +58,12 @@ def wanted(connection: Connection, chosen: Selection, few: int) -> Wanted:
         few: Up to so many lines that an index finds are sorted; of more, the order is walked.
     """
     if chosen.step_states and all(state.final for state in chosen.step_states):
-        return Wanted((), None, None)
-    classes = chosen.classes or EVERY_CLASS
-    if replace(chosen, classes=()) == EVERYTHING:
-        return Wanted(classes, None, None)
-    return Wanted(classes, condition(chosen), _fewest(connection, lookups(chosen), few))
+        return Wanted((), chosen, None)
+    classes, chosen = chosen.classes or EVERY_CLASS, replace(chosen, classes=())
+    if chosen == EVERYTHING:
+        return Wanted(classes, chosen, None)
+    lookup, number = _fewest(connection, lookups(chosen), few)
+    return Wanted(() if number == 0 else classes, chosen, lookup)
 
 
 def open_places(
@@ -83,8 +83,10 @@ def open_places(
         limit: At most so many.
     """
     how = wanted(connection, chosen, FEW)
+    if not how.classes:
+        return []
     if how.lookup is None:
-        return keys_after(connection, reading, after, limit, how.classes, how.holds)
+        return keys_after(connection, reading, after, limit, how.classes, how.chosen)
     return sorted_keys(connection, reading, after, limit, how.looked_up)
 
 
@@ -142,8 +144,11 @@ def ended_items(connection: Connection, chosen: Selection, skipped: int, limit: 
         holds = and_(holds, work_items.c.reading_class.in_(chosen.classes))
     arrived_at: ColumnElement[Any] = work_items.c.arrived_at
     narrow = index_condition(chosen)
-    if narrow is None and (lookup := _fewest(connection, narrow_lookups(chosen, ENDED), FEW)):
-        narrow = lookup.holds
+    if narrow is None:
+        lookup, number = _fewest(connection, narrow_lookups(chosen, ENDED), FEW)
+        if number == 0:
+            return []
+        narrow = None if lookup is None else lookup.holds
     if narrow is not None:
         # Sorted apart from any index: that of the order would be walked from end to end.
         holds, arrived_at = and_(narrow, holds), type_coerce(work_items.c.arrived_at, Double) + 0.0
@@ -152,8 +157,10 @@ def ended_items(connection: Connection, chosen: Selection, skipped: int, limit: 
     return list(connection.execute(query).scalars())
 
 
-def _fewest(connection: Connection, ways: Iterable[Lookup], few: int) -> Lookup | None:
-    """Return the lookup that finds the fewest lines, None where each finds many."""
+def _fewest(
+    connection: Connection, ways: Iterable[Lookup], few: int
+) -> tuple[Lookup | None, int | None]:
+    """Return the lookup that finds the fewest lines and how many; None where each finds many."""
     best, fewest = None, few + 1
     for lookup in ways:
         most = min(fewest, lookup.worth + 1)
@@ -163,4 +170,4 @@ def _fewest(connection: Connection, ways: Iterable[Lookup], few: int) -> Lookup 
             best, fewest = lookup, number
         if number <= _FEW_ENOUGH:
             break
-    return best
+    return best, None if best is None else fewest
