@@ -8,7 +8,20 @@ from datetime import UTC, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, and_, false, literal_column, or_, select, text, true, union_all
+from sqlalchemy import (
+    Integer,
+    String,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+    union_all,
+)
 
 from triage.store.list_counts_schema import name_words
 from triage.store.names import folded
@@ -66,12 +79,12 @@ class Lookup:
 
     Attributes:
         holds: What all of them fulfil; an index serves it.
-        each: Selects a row for every one of them, from that index alone or beside another table.
+        number: Counts them, `most` at most, from that index alone or beside another table.
         worth: More lines than this are not worth finding in that way: the order is walked.
     """
 
     holds: ColumnElement[bool]
-    each: Select[Any]
+    number: Select[int]
     worth: int = 1_000_000
 
 
@@ -106,7 +119,7 @@ def _lookups(selection: Selection) -> Iterator[Lookup]:
     if words and all(words) and len(set(words)) <= _MOST_PATTERNS:
         spelt = or_(*(_like(name_words.c.word, f"{word}*") for word in dict.fromkeys(words)))
         named = select(name_words.c.work_item_uid).where(spelt)
-        yield Lookup(work_items.c.work_item_uid.in_(named), named)
+        yield Lookup(work_items.c.work_item_uid.in_(named), _number(named))
     if selection.claimed_by:
         yield _among_open(CLAIMED, work_items.c.claimed_by.in_(selection.claimed_by))
     elif selection.step_states == (StepState.IN_PROGRESS,):
@@ -168,13 +181,18 @@ def _named(*selects: Select[Any]) -> Lookup:
     """Return the lookup of the items that any of some statements names."""
     named = union_all(*selects).subquery()
     items = select(named.c.work_item_uid)
-    return Lookup(work_items.c.work_item_uid.in_(items), items, _WORTH_JOINING)
+    return Lookup(work_items.c.work_item_uid.in_(items), _number(items), _WORTH_JOINING)
 
 
 def _among_open(lines: str, holds: ColumnElement[bool]) -> Lookup:
     """Return a lookup by an index of some of the open lines, word for word as it is defined."""
     among = and_(text(lines), holds)
-    return Lookup(among, select(literal_column("1")).select_from(work_items).where(among))
+    return Lookup(among, _number(select(literal_column("1")).select_from(work_items).where(among)))
+
+
+def _number(each: Select[Any]) -> Select[int]:
+    """Return the statement that counts rows, and no more of them than its parameter `most`."""
+    return select(func.count()).select_from(each.limit(bindparam("most", type_=Integer)).subquery())
 
 
 def _longest_word(pattern: str) -> str:

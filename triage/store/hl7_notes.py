@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import String, column, text
 
 from triage.store.hl7_schema import hl7_orders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Executable
     from sqlalchemy.engine import Connection, Row
 
 CANCELLED: Final = "the order was cancelled"
 
-_BY_STUDY: Final = text("""
-    SELECT study_instance_uid, patient_ids FROM json_each(:keys) AS each
-    JOIN hl7_orders ON study_instance_uid = each.value WHERE cancelled
-""").columns(hl7_orders.c.study_instance_uid, hl7_orders.c.patient_ids)
-_BY_NUMBER: Final = text("""
-    SELECT accession_number, patient_ids FROM json_each(:keys) AS each
-    JOIN hl7_orders ON accession_number = each.value AND accession_number <> '' WHERE cancelled
-""").columns(hl7_orders.c.accession_number, hl7_orders.c.patient_ids)
+# Cancelled orders, by the one of the two by which they name a study, and whom they are about.
+_CANCELLED: Final = text("""
+    SELECT 'study' AS kind, study_instance_uid AS named, patient_ids
+    FROM json_each(:studies) AS each JOIN hl7_orders ON study_instance_uid = each.value
+    WHERE cancelled
+    UNION ALL
+    SELECT 'number', accession_number, patient_ids
+    FROM json_each(:numbers) AS each JOIN hl7_orders ON accession_number = each.value
+    WHERE cancelled AND accession_number <> ''
+""").columns(column("kind", String), column("named", String), hl7_orders.c.patient_ids)
 
 
 def is_same_patient(patient_ids: Sequence[str], patient_id: str) -> bool:
@@ -48,26 +49,28 @@ def order_notes(connection: Connection, items: Sequence[Row[Any]]) -> dict[str, 
     """
     studies = [item.study_instance_uid for item in items if item.study_instance_uid]
     numbers = [item.accession_number for item in items if item.accession_number]
-    named = _patients(connection, _BY_STUDY, studies)
-    numbered = _patients(connection, _BY_NUMBER, numbers)
+    cancelled = _cancelled(connection, studies, numbers)
+    if not cancelled:
+        return {}
     return {
         item.work_item_uid: CANCELLED
         for item in items
         if any(
             is_same_patient(patient_ids, item.patient_id)
             for patient_ids in (
-                *named.get(item.study_instance_uid, ()),
-                *numbered.get(item.accession_number, ()),
+                *cancelled.get(("study", item.study_instance_uid), ()),
+                *cancelled.get(("number", item.accession_number), ()),
             )
         )
     }
 
 
-def _patients(
-    connection: Connection, query: Executable, keys: Sequence[str]
-) -> dict[str, list[list[str]]]:
-    """Return the patients that each cancelled order of a key names."""
-    found: dict[str, list[list[str]]] = {}
-    for key, patient_ids in connection.execute(query, {"keys": json.dumps(keys)}).all():
-        found.setdefault(key, []).append(patient_ids)
+def _cancelled(
+    connection: Connection, studies: Sequence[str], numbers: Sequence[str]
+) -> dict[tuple[str, str], list[list[str]]]:
+    """Return the patients that each cancelled order names, by what names the order."""
+    found: dict[tuple[str, str], list[list[str]]] = {}
+    asked = {"studies": json.dumps(studies), "numbers": json.dumps(numbers)}
+    for kind, named, patient_ids in connection.execute(_CANCELLED, asked):
+        found.setdefault((kind, named), []).append(patient_ids)
     return found

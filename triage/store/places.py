@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Double, and_, func, select, text, true, type_coerce
+from sqlalchemy import Double, and_, select, text, true, type_coerce
 
 from triage.store.choosing import condition, index_condition, lookups, narrow_lookups
 from triage.store.list_records import EVERYTHING, Position
@@ -164,8 +164,7 @@ def _fewest(
     best, fewest = None, few + 1
     for lookup in ways:
         most = min(fewest, lookup.worth + 1)
-        query = select(func.count()).select_from(lookup.each.limit(most).subquery())
-        number = connection.execute(query).scalar_one()
+        number = connection.execute(lookup.number, {"most": most}).scalar_one()
         if number < most:
             best, fewest = lookup, number
         if number <= _FEW_ENOUGH:

@@ -5,14 +5,27 @@ No order that a person asks for goes through the whole list: an index yields eac
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Double, literal_column, or_, select, text, true, type_coerce
+from sqlalchemy import (
+    Double,
+    String,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+    type_coerce,
+)
 
 from triage.store.choosing import beginning_of_names, condition
-from triage.store.list_records import Position, Sort
+from triage.store.list_records import EVERYTHING, Position, Sort
 from triage.store.name_order import FEW_NAMED, named_rows
 from triage.store.places import FEW, open_places, wanted
 from triage.store.reading_order import EVERY_CLASS, effective_column, keys_after
@@ -22,6 +35,7 @@ from triage.values import ReadingClass
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sqlalchemy import Select
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ColumnElement
 
@@ -30,6 +44,7 @@ if TYPE_CHECKING:
     from triage.store.reading_order import Reading
 
 _URGENT: Final = ReadingClass.URGENT_ORDER
+_KEPT: Final = 64  # statements
 # Names that a filter finds stand together among all names: a walk up to them would be long.
 _FEW_NAMED: Final = 20_000
 # From each place to the next by the index: SQLite itself would go through every line of it.
@@ -81,10 +96,19 @@ def outside_of(
     chosen = [one for one in selections if not one.classes or _URGENT in one.classes]
     if not urgent or not chosen:
         return frozenset(urgent)
-    query = select(work_items.c.work_item_uid).where(
-        work_items.c.work_item_uid.in_(urgent), or_(*(condition(one) for one in chosen))
+    if any(replace(one, classes=()) == EVERYTHING for one in chosen):
+        return frozenset()
+    found = connection.execute(_those_of(tuple(chosen)), {"uids": json.dumps(urgent)})
+    return frozenset(urgent) - set(found.scalars())
+
+
+@lru_cache(_KEPT)
+def _those_of(chosen: tuple[Selection, ...]) -> Select[Any]:
+    """Return the statement that selects what any of some selections chooses, of named items."""
+    uids = func.json_each(bindparam("uids", type_=String)).table_valued("value")
+    return select(work_items.c.work_item_uid).where(
+        work_items.c.work_item_uid.in_(select(uids)), or_(*(condition(one) for one in chosen))
     )
-    return frozenset(urgent) - set(connection.execute(query).scalars())
 
 
 def patient_locations(connection: Connection) -> tuple[str, ...]:
