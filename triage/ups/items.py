@@ -149,20 +149,31 @@ def present_object(
     step = line.step
     if references is not None and step.attributes:
         return object_of(present(line, label, references))
-    item = work_item_object(line.ranked, label, references) if step.study_instance_uid else {}
+    item = work_item_object(line.ranked, label, references) if is_own(step) else {}
+    if is_own(step) and not step.attributes:
+        return item | _own_label(step)
     item |= step.attributes
+    item |= _always_ours(line) | _own_label(step)
+    return dict(sorted(item.items()))
+
+
+def _own_label(step: StepRecord) -> dict[str, Any]:
+    """Return the Worklist Label of an item that has another one than the site's."""
+    label = step.subject.label
+    return {_WORKLIST_LABEL: {"vr": "LO", "Value": [label]}} if label else {}
+
+
+def _always_ours(line: StepLine) -> dict[str, Any]:
+    """Return what an item says whatever has been set: what a line of ours says by itself."""
     said = {
         _CHARACTER_SET: ("CS", "ISO_IR 192"),
         _SOP_CLASS_UID: ("UI", UPS_PUSH),
-        _SOP_INSTANCE_UID: ("UI", step.work_item_uid),
-        _STATE: ("CS", step.state.value),
+        _SOP_INSTANCE_UID: ("UI", line.step.work_item_uid),
+        _STATE: ("CS", line.step.state.value),
         _PRIORITY: ("CS", line.ranked.effective_priority.value),
-        _MODIFIED_AT: ("DT", date_time(step.changed_at)),
+        _MODIFIED_AT: ("DT", date_time(line.step.changed_at)),
     }
-    if step.subject.label:
-        said[_WORKLIST_LABEL] = ("LO", step.subject.label)
-    item |= {name: {"vr": vr, "Value": [value]} for name, (vr, value) in said.items()}
-    return dict(sorted(item.items()))
+    return {name: {"vr": vr, "Value": [value]} for name, (vr, value) in said.items()}
 
 
 def _wanted(attributes: Mapping[str, Any], wanted: Container[int] | None) -> Mapping[str, Any]:

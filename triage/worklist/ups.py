@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     # A text, or the items of a sequence.
     Value = str | Listed[Mapping[str, "Value"]]
+    # Name in the DICOM JSON model, tag, VR, then either what every item says or what tells it.
+    _Laid = tuple[str, int, str, Mapping[str, Any] | None, Callable[[RankedEntry], Value] | None]
 
 UPS_PUSH = "1.2.840.10008.5.1.4.34.6.1"  # the SOP class of every work item, whatever the context
 INTERPRETATION = {  # CID 9231
@@ -86,22 +88,30 @@ def said_text(keyword: str, text: str) -> TextItem:
 def work_item_object(
     ranked: RankedEntry, label: str, references: StepReferences | None = None
 ) -> dict[str, Any]:
-    """Return a work item as an object of the DICOM JSON model (PS3.18 F.2).
+    """Return a work item as an object of the DICOM JSON model (PS3.18 F.2), tags ascending.
 
     Args:
         ranked: The line at its place.
         label: Worklist Label (0074,1202).
         references: Its images and reports, where they are wanted.
     """
-    values = {keyword: told(ranked) for keyword, told in _OF_LINE.items()}
-    if references is not None:
-        values |= _referring(ranked.entry.study_instance_uid, references)
-    return {**_unvaried_object(label), **_object(values)}
+    item = {
+        name: alike if told is None else _told(tag, vr, told(ranked))
+        for name, tag, vr, alike, told in _layout(label)
+    }
+    if references is None:
+        return item
+    referring = _object(_referring(ranked.entry.study_instance_uid, references))
+    return dict(sorted((item | referring).items()))
 
 
 @cache
-def _unvaried_object(label: str) -> Mapping[str, Any]:
-    return _object({"WorklistLabel": label, **_UNVARIED})
+def _layout(label: str) -> tuple[_Laid, ...]:
+    """Return what an item says, by ascending tags: what is alike in all, or what tells it."""
+    alike = _object({"WorklistLabel": label, **_UNVARIED})
+    laid = [(name, 0, "", one, None) for name, one in alike.items()]
+    of_line = [(*_attribute(keyword), told) for keyword, told in _OF_LINE.items()]
+    return tuple(sorted(laid + [(name, tag, vr, None, told) for tag, vr, name, told in of_line]))
 
 
 def _referring(study_instance_uid: str, references: StepReferences) -> dict[str, Value]:
@@ -194,7 +204,9 @@ def _reference(study_instance_uid: str, one: ObjectReference) -> Mapping[str, Va
 
 def date_time(moment: datetime) -> str:
     """Return a DT value in UTC (PS3.5 6.2)."""
-    return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S.%f+0000")
+    at = moment.astimezone(UTC)
+    day = f"{at.year:04}{at.month:02}{at.day:02}"
+    return f"{day}{at.hour:02}{at.minute:02}{at.second:02}.{at.microsecond:06}+0000"
 
 
 def _texts(values: Mapping[str, Value]) -> TextItem:
