@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.factories import Clock
+from triage.store import Store
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,6 +37,19 @@ def test_data() -> Path:
     if not Path(folder).is_dir():
         pytest.fail(f"TRIAGE_TEST_DATA names {folder}, which is no folder")
     return Path(folder)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return the clock of the test's store, which only the test moves."""
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    """Return an empty store."""
+    with Store.open(tmp_path / "state", clock) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,20 @@ NANOSECONDS = 1e9
 PAGE = 50
 BIRTH_DATE = "19500911"
 UPS_ACCEPTED = {"Accept": "application/dicom+json"}
+RETURNED = dict.fromkeys(
+    (
+        "PatientID",
+        "PatientName",
+        "PatientBirthDate",
+        "ScheduledProcedureStepPriority",
+        "ProcedureStepState",
+        "ScheduledProcedureStepStartDateTime",
+        "StudyInstanceUID",
+        "CommentsOnTheScheduledProcedureStep",
+        "WorklistLabel",
+    ),
+    "",
+)
 ENDS = (0x0000, 0xFE00, 0xFF00, 0xFF01)  # also what was on its way when it was cancelled
 
 
@@ -213,66 +227,57 @@ def rs_requests(served: Served, size: int, change: Callable[[], object]) -> Iter
 
 def find_requests(served: Served, size: int, change: Callable[[], object]) -> Iterator[Request]:
     """Yield queries over C-FIND, each after a change of the list."""
-    minute = served.minute
-    arrived = minute.partition("-")[0] + "-"
-    returned = dict.fromkeys(
-        (
-            "PatientID",
-            "PatientName",
-            "PatientBirthDate",
-            "ScheduledProcedureStepPriority",
-            "ProcedureStepState",
-            "ScheduledProcedureStepStartDateTime",
-            "StudyInstanceUID",
-            "CommentsOnTheScheduledProcedureStep",
-            "WorklistLabel",
-        ),
-        "",
-    )
-    fifty = {"StudyInstanceUID": "\\".join(f"1.2.{7 * number}" for number in range(PAGE))}
-    whole = WholeAnswer(served.site.port, data(**{**returned, **fifty}))
-    with served.site.associated(PULL) as association, whole:
-        # To the final status: what the listener takes for it, and with a client's own reading.
+    with served.site.associated(PULL) as association:
+        yield from _whole_answers(served, association, change)
+        for name, keys, most in _find_keys(served.minute, size):
+            yield from _finds(Finder(association, data(**{**RETURNED, **keys})), name, most, change)
+
+
+def _whole_answers(
+    served: Served, association: Association, change: Callable[[], object]
+) -> Iterator[Request]:
+    """Yield a query to its final status: what the listener takes, and with a client's reading."""
+    query = data(**RETURNED | {"StudyInstanceUID": "\\".join(f"1.2.{7 * n}" for n in range(PAGE))})
+    with WholeAnswer(served.site.port, query) as whole:
         yield f"{PAGE} studies to the end, as bytes", change, whole.ask
-        finder = Finder(association, data(**{**returned, **fifty}))
+        finder = Finder(association, query)
         yield f"{PAGE} studies to the end, by pynetdicom", change, lambda: finder.ask(None)
-        for name, keys, most in (
-            ("patient ID", {"PatientID": f"P{size // 4:07d}"}, None),
-            ("study", {"StudyInstanceUID": f"1.2.{size // 2}"}, None),
-            (
-                "accession number",
-                {"ReferencedRequestSequence": [data(AccessionNumber=f"A{size // 3:08d}")]},
-                None,
-            ),
-            ("a rare name", {"PatientName": "YAMADA77^*"}, None),
-            ("given name", {"PatientName": "*^Jo"}, PAGE),
-            ("in progress", {"ProcedureStepState": "IN PROGRESS"}, None),
-            (
-                "priority and state",
-                {"ScheduledProcedureStepPriority": "HIGH", "ProcedureStepState": "SCHEDULED"},
-                PAGE,
-            ),
-            ("no matching key", {}, PAGE),
-            ("birth date", {"PatientBirthDate": BIRTH_DATE}, None),
-            ("a decade of births", {"PatientBirthDate": "19500101-19591231"}, PAGE),
-            ("a minute of arrival", {"ScheduledProcedureStepStartDateTime": minute}, PAGE),
-            ("what has arrived", {"ScheduledProcedureStepStartDateTime": arrived}, PAGE),
-            ("a minute of change", {"ScheduledProcedureStepModificationDateTime": minute}, PAGE),
-            ("a station", {"ScheduledStationNameCodeSequence": [data(CodeValue="S1")]}, None),
-            (
-                "birth date and name",
-                {"PatientBirthDate": BIRTH_DATE, "PatientName": "YAMADA*"},
-                None,
-            ),
-        ):
-            finder = Finder(association, data(**{**returned, **keys}))
-            for told, number in (("first item", 1), (f"{most} items" if most else "all", most)):
-                yield (
-                    f"{name}, {told}",
-                    lambda finder=finder: (finder.finish(), change()),
-                    lambda finder=finder, number=number: finder.ask(number),
-                )
-            finder.finish()
+
+
+def _find_keys(minute: str, size: int) -> Iterator[tuple[str, dict[str, Any], int | None]]:
+    """Yield matching keys, each with how many items are taken; all of them where it is None."""
+    yield "patient ID", {"PatientID": f"P{size // 4:07d}"}, None
+    yield "study", {"StudyInstanceUID": f"1.2.{size // 2}"}, None
+    accession = data(AccessionNumber=f"A{size // 3:08d}")
+    yield "accession number", {"ReferencedRequestSequence": [accession]}, None
+    yield "a rare name", {"PatientName": "YAMADA77^*"}, None
+    yield "given name", {"PatientName": "*^Jo"}, PAGE
+    yield "in progress", {"ProcedureStepState": "IN PROGRESS"}, None
+    high = {"ScheduledProcedureStepPriority": "HIGH", "ProcedureStepState": "SCHEDULED"}
+    yield "priority and state", high, PAGE
+    yield "no matching key", {}, PAGE
+    yield "birth date", {"PatientBirthDate": BIRTH_DATE}, None
+    yield "a decade of births", {"PatientBirthDate": "19500101-19591231"}, PAGE
+    yield "a minute of arrival", {"ScheduledProcedureStepStartDateTime": minute}, PAGE
+    arrived = minute.partition("-")[0] + "-"
+    yield "what has arrived", {"ScheduledProcedureStepStartDateTime": arrived}, PAGE
+    yield "a minute of change", {"ScheduledProcedureStepModificationDateTime": minute}, PAGE
+    yield "a station", {"ScheduledStationNameCodeSequence": [data(CodeValue="S1")]}, None
+    born = {"PatientBirthDate": BIRTH_DATE, "PatientName": "YAMADA*"}
+    yield "birth date and name", born, None
+
+
+def _finds(
+    finder: Finder, name: str, most: int | None, change: Callable[[], object]
+) -> Iterator[Request]:
+    """Yield a query to its first item, and to the last that is taken of it."""
+    for told, number in (("first item", 1), (f"{most} items" if most else "all", most)):
+        yield (
+            f"{name}, {told}",
+            lambda: (finder.finish(), change()),
+            lambda number=number: finder.ask(number),
+        )
+    finder.finish()
 
 
 class WholeAnswer:

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.factories import Clock, record
+from tests.factories import record
 from triage.clock import _note_overdue
 from triage.settings import DecisionSettings, Settings, WorklistSettings
-from triage.store import Store
 from triage.values import Mode
 
 CAP_MINUTES = 60
 
 
-@pytest.fixture
-def clock():
-    """Return the store's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path, clock):
-    """Return a store with a study that has waited for the cap."""
-    with Store.open(tmp_path / "state", clock) as opened:
-        record(opened)
-        clock.advance(60 * CAP_MINUTES)
-        yield opened
+@pytest.fixture(autouse=True)
+def waiting_study(store, clock):
+    """Let the store have a study that has waited for the cap."""
+    record(store)
+    clock.advance(60 * CAP_MINUTES)
 
 
 def movers(store, mode):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.factories import Clock, make_facts, record
+from tests.factories import make_facts, record
 from tests.hl7.ris import BEGIN, END
 from tests.hl7.samples import ACCESSION, PATIENT, STUDY
 from tests.peers import LOOPBACK, free_port
@@ -24,29 +24,16 @@ from triage.settings import (
     Hl7Settings,
     Settings,
 )
-from triage.store import Store
 from triage.values import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+    from triage.store import Store
 
 PATIENCE = DeliverySettings(
     first_retry_seconds=10, maximum_retry_seconds=300, maximum_attempts=3, timeout_seconds=5
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Return the store's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    """Return an empty store."""
-    with Store.open(tmp_path / "state", clock) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -186,6 +186,50 @@ def test_of_many_lines_of_a_name_none_is_sorted_that_is_not_shown(store, plans, 
         assert ask()
 
 
+def test_a_class_is_merged_from_its_indexes_and_none_is_read_to_its_end(store, plans):
+    """SQLite reads each stream no further than the lines that are wanted need."""
+    raised_to = Selection(classes=(ReadingClass.SUSPECTED_ABNORMAL,), patient_names=("?*",))
+    (walk,) = (
+        said
+        for said in plans(lambda: store.search(raised_to, NOW, CAP, limit=9))
+        if "MERGE (UNION ALL)" in said
+    )
+    read = [step.partition(" USING ")[2] for step in walk if "USING INDEX" in step]
+    assert read.count("INDEX work_items_fixed (reading_class=?)") == 1, "all that persons hold"
+    assert read.count("INDEX work_items_claimed (claimed_by>?)") == 2
+    assert read.count("INDEX work_items_movable (reading_class=? AND arrived_at<?)") == 2
+    sorted_there = [step for step in walk if "TEMP B-TREE" in step]
+    assert len(sorted_there) == 2, "only what the cap had raised when it was claimed is sorted"
+
+
+def test_a_statement_carries_few_parameters_however_many_values_are_asked_for(store, monkeypatch):
+    """SQLite takes 32,766 as it is built by default, and a class asks for them in every stream."""
+    said = []
+
+    def note(connection, cursor, statement, parameters, *_):
+        said.append(len(parameters))
+
+    ours = tuple(f"1.2.{number}" for number in range(1, 300))
+    others = tuple(f"1.3.{number}" for number in range(9_000))
+    monkeypatch.setattr("triage.store.places.FEW", -1)  # the order is walked
+    event.listen(store._engine, "before_cursor_execute", note)
+    try:
+        chosen = Selection(study_instance_uids=ours + others, patient_names=("?*", *others))
+        found = store.search(chosen, NOW, CAP, limit=500)
+    finally:
+        event.remove(store._engine, "before_cursor_execute", note)
+    assert {one.entry.study_instance_uid for one in found} == set(ours)
+    assert max(said) < 1_000
+
+
+def test_where_an_index_finds_nothing_the_list_is_not_read(store, plans):
+    open_only = (StepState.SCHEDULED, StepState.IN_PROGRESS)
+    for nobody in ({"patient_ids": ("NOBODY",)}, {"patient_names": ("NOBODY*",)}):
+        chosen = Selection(step_states=open_only, **nobody)
+        said = plans(lambda chosen=chosen: store.search(chosen, NOW, CAP, limit=9))
+        assert len(said) == 1, "the index alone was asked"
+
+
 def test_the_search_indexes_are_the_ones_that_are_used(store, plans):
     for selection, index in (
         (Selection(patient_ids=("P20*",)), "work_items_by_patient"),

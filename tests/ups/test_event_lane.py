@@ -7,12 +7,11 @@ import threading
 import pytest
 from pydicom.uid import generate_uid
 
-from tests.factories import Clock, make_facts, record
+from tests.factories import make_facts, record
 from tests.peers import LOOPBACK
 from tests.ups.site import Watcher
 from triage.delivery.lane import Tools
 from triage.settings import Peer, default_settings
-from triage.store import Store
 from triage.uids import work_item_uid
 from triage.ups.events import EventLane
 from triage.ups.service import StepService
@@ -21,19 +20,11 @@ BUSY = 0x0110
 ONE, OTHER = work_item_uid("1.2.1"), work_item_uid("1.2.2")
 
 
-@pytest.fixture
-def clock():
-    """Return the store's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path, clock):
-    """Return a store with two studies."""
-    with Store.open(tmp_path / "state", clock) as opened:
-        for uid in ("1.2.1", "1.2.2"):
-            record(opened, make_facts(uid), content=uid)
-        yield opened
+@pytest.fixture(autouse=True)
+def two_studies(store):
+    """Let the store have two studies."""
+    for uid in ("1.2.1", "1.2.2"):
+        record(store, make_facts(uid), content=uid)
 
 
 @pytest.fixture

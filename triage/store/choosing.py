@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -55,6 +56,7 @@ _GREATEST = "\U0010ffff"
 _ESCAPE = "\\"
 # What one statement of the database can carry; beyond it, comparison narrows alone.
 _MOST_VALUES = 10_000
+_MOST_PARAMETERS = 100  # more values than this are carried as one text: some builds take 32,766
 _MOST_PATTERNS = 100
 _LONGEST_PATTERN = 1_000
 # A list asks for the same selections again and again, and several times for each answer: to build
@@ -208,7 +210,7 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
         yield _any_pattern(_NAME_GROUPS, _name_patterns(selection.patient_names))
     for column, wanted in _listed_keys(selection):
         if wanted:
-            yield column.in_(wanted)
+            yield _is_any_of(column, wanted)
     if selection.outcomes:
         known = [outcome for outcome in selection.outcomes if outcome is not None]
         unknown = work_items.c.outcome.is_(None) if None in selection.outcomes else false()
@@ -315,8 +317,16 @@ def _any_pattern(columns: tuple[Column[str], ...], patterns: Iterable[str]) -> C
     wild = [pattern for pattern in patterns if _prefix(pattern) != pattern]
     if len(plain) > _MOST_VALUES or len(wild) > _MOST_PATTERNS:
         return true()
-    terms = [column.in_(plain) for column in columns] if plain else []
+    terms = [_is_any_of(column, plain) for column in columns] if plain else []
     return or_(*terms, *(_like(column, pattern) for pattern in wild for column in columns))
+
+
+def _is_any_of(column: Column[Any], wanted: Iterable[Any]) -> ColumnElement[bool]:
+    """Hold a column against values, each of which may come often."""
+    values = tuple(dict.fromkeys(wanted))
+    if len(values) <= _MOST_PARAMETERS:
+        return column.in_(values)
+    return column.in_(select(func.json_each(json.dumps(values)).table_valued("value")))
 
 
 def _like(column: Column[str], pattern: str) -> ColumnElement[bool]:

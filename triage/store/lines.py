@@ -94,7 +94,9 @@ def rows_and_entries(
     connection: Connection, uids: Sequence[str]
 ) -> Iterator[tuple[Row[Any], WorklistEntry]]:
     """Yield the rows of work items, each with its line; a UID that is not known is left out."""
-    rows = connection.execute(_LINES, {"uids": json.dumps(list(uids))}).all() if uids else ()
+    if not uids:
+        return
+    rows = connection.execute(_LINES, {"uids": json.dumps(list(uids))}).all()
     notes = order_notes(connection, rows)
     for row in rows:
         yield row, _entry(row, notes.get(row.work_item_uid, "") if notes else "")

@@ -153,6 +153,8 @@ class Tally:
 
     def positions(self, connection: Connection, places: Sequence[Position]) -> list[int]:
         """Return the positions of open lines on the whole list, 1 for the first."""
+        if not places:
+            return []
         asked = [(place, one) for place in places for one in _counted_with(place.effective_class)]
         parameter = json.dumps([(held, one, place.work_item_uid) for place, (held, one) in asked])
         found = connection.execute(_STANDING_BEFORE, {"asked": parameter}).scalars()

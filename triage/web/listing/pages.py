@@ -73,10 +73,11 @@ async def changed_lines(request: Request) -> Response:
     reading = await readings.read(query, page.access.user)
     lines = await run_in_threadpool(_lines, site, reading, query, page)
     base = readings.known.recall(asked.get("base"))
-    steps = await run_in_threadpool(_steps, readings.texts, lines, base)
+    marks = _marks(lines)
+    steps = await run_in_threadpool(_steps, readings.texts, lines, marks, base)
     told = {
         **steps,
-        "etag": readings.known.remember(_marks(lines)),
+        "etag": readings.known.remember(marks),
         "positions": _positions(reading, query),
         "status": render(request, "_status.html", page=page, head=reading.head()),
         "head": reading.head(),
@@ -121,10 +122,13 @@ def _marks(lines: Sequence[Line]) -> dict[str, int]:
 
 
 def _steps(
-    texts: LineTexts, lines: Sequence[Line], base: Mapping[str, int] | None
+    texts: LineTexts,
+    lines: Sequence[Line],
+    marks: Mapping[str, int],
+    base: Mapping[str, int] | None,
 ) -> dict[str, Any]:
     """Return the way from the list that a page knows, or the whole list where it knows none."""
-    way = changes(base or {}, _marks(lines))
+    way = changes(base or {}, marks)
     altered = set(way.altered)
     shown = [line for line in lines if line.key in altered]
     return {

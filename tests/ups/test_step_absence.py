@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from tests.factories import Clock, make_facts, record
+from tests.factories import make_facts, record
 from triage.clock import drop_absent
 from triage.settings import Peer, WebSettings, default_settings
-from triage.store import Channel, Store
+from triage.store import Channel
 from triage.uids import work_item_uid
 from triage.ups.service import StepService
 from triage.ups.subscriptions import GLOBAL_SUBSCRIPTION
@@ -18,19 +18,6 @@ DAY = 86_400
 ABSENT, PEER = "ABSENT", "PEER"
 RESTART = 4
 COLD = {"vr": "CS", "Value": ["COLD START"]}
-
-
-@pytest.fixture
-def clock():
-    """Return the store's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path, clock):
-    """Return an empty store."""
-    with Store.open(tmp_path / "state", clock) as opened:
-        yield opened
 
 
 @pytest.fixture
