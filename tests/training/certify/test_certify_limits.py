@@ -54,7 +54,7 @@ def test_where_a_margin_would_leak_there_is_none(readings: list[Reading]) -> Non
     limits = fitted_limits(readings)
 
     assert limits.maximum_noise == limits.maximum_distance == pytest.approx(0.99)
-    assert limits.maximum_child == pytest.approx(0.98)
+    assert limits.maximum_child == pytest.approx(0.99)
     assert limits.maximum_text > 1.0
 
 
