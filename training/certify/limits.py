@@ -27,6 +27,9 @@ _NO_MARGIN: Final = 0.0
 # A gate that asks a network asks for at least this much, however sure it was on good films.
 _SURE: Final = 0.5
 
+# A child that passes is read by networks that know adults: doubt is enough to stop it.
+_DOUBT: Final = 0.1
+
 
 def open_limits() -> GateLimits:
     """Limits that let everything pass, for the draft on which the real ones are measured."""
@@ -80,7 +83,7 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         maximum_turn_degrees=shape_high(lambda s: s.turn_degrees),
         maximum_hardware=high(lambda m: m.hardware),
         maximum_metal=high(lambda m: m.metal),
-        maximum_child=max(high(lambda m: m.child, _NO_MARGIN), 1 - _SURE),
+        maximum_child=max(high(lambda m: m.child, _NO_MARGIN), _DOUBT),
         maximum_text=high(lambda m: m.text),
         maximum_distance=high(lambda m: m.distance, _NO_MARGIN),
     )
