@@ -46,7 +46,7 @@ FEW = replace(
     test_rare=1,
     detector=1,
     shifted=0,
-    sizes=Sizes(4, 4, 1, 1, 1, 2),
+    sizes=Sizes(4, 4, 1, 1, 1, 1, 2),
 )
 
 
@@ -133,7 +133,7 @@ def test_a_run_leaves_its_record_its_logs_and_a_line_for_each_film_and_finding(
     finished: Path,
 ) -> None:
     assert json.loads((finished / "run.json").read_text())["status"] == "finished"
-    assert {"locator.csv", "corners.csv", "reader-1.csv", "reader-2.csv"} == {
+    assert {"locator.csv", "corners.csv", "rings.csv", "reader-1.csv", "reader-2.csv"} == {
         path.name for path in (finished / "logs").iterdir()
     }
     lines = read_predictions(finished)

@@ -37,7 +37,7 @@ from triage.vision.path import PixelPath
 from triage.vision.readers import Components, SpineReader
 
 ALL = {"abnormal": ("spondylosis", "listhesis", "canal-narrowing", "kyphosis", "swelling")}
-SMALL = Sizes(2, 4, 1, 1, 1, 1, 0.5)
+SMALL = Sizes(2, 4, 1, 1, 1, 1, 1, 0.5)
 
 
 @pytest.fixture(scope="module")

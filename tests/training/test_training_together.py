@@ -17,7 +17,7 @@ from training.spine.findings import COMPONENTS, FINDINGS, parts_of
 from training.spine.fitting import Fitter, Sizes
 from training.spine.together import Lessons, trained
 
-SIZES = Sizes(2, 2, 2, 1, 2, 2, 0.5)
+SIZES = Sizes(2, 2, 2, 1, 1, 2, 2, 0.5)
 SIDE = 128
 
 
@@ -34,7 +34,7 @@ def lessons() -> Lessons:
         np.tile(np.array([1, 0, 0, 0, 0], np.float32), (8, 1)),
         (chance.random((8, len(COMPONENTS.columns))) < 0.3).astype(np.float32),
     )
-    return Lessons(films, films, films, films, parts_of(FINDINGS), COMPONENTS, SIZES)
+    return Lessons(films, films, films, films, films, parts_of(FINDINGS), COMPONENTS, SIZES)
 
 
 @pytest.fixture
@@ -63,7 +63,13 @@ def test_side_by_side_gives_the_weights_of_one_after_the_other(lessons, tmp_path
     for one, other in pairs:
         weights = other.state_dict()
         assert all(torch.equal(value, weights[key]) for key, value in one.state_dict().items())
-    for name, epochs in (("locator", 2), ("corners", 1), ("reader-1", 2), ("reader-2", 2)):
+    for name, epochs in (
+        ("locator", 2),
+        ("corners", 1),
+        ("rings", 1),
+        ("reader-1", 2),
+        ("reader-2", 2),
+    ):
         assert sum(line.startswith(f"{name}: epoch") for line in said) == epochs
         assert len(fitter.histories[name].epochs) == epochs
     assert not list((tmp_path / "together").glob("films-*"))

@@ -37,7 +37,7 @@ def bundle_parts(members: int = 2, **changes: Any) -> BundleParts:
         network_entry(f"reader-{n}", "spine-reader/2", f"reader-{n}.safetensors", parameters)
         for n in range(members)
     ]
-    locator = network_entry("locator", "heat-map-locator/3", "locator.safetensors", {"width": 2})
+    locator = network_entry("locator", "heat-map-locator/4", "locator.safetensors", {"width": 2})
     words = ("name", "manufacturer", "version", "created", "intended_use", "licence")
     entries = [
         {

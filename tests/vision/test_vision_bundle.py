@@ -322,7 +322,7 @@ def test_parameters_that_an_architecture_does_not_take_are_refused(make_bundle) 
     parts = bundle_parts()
     parts.manifest["locator"]["parameters"] = {"depth": 3}
 
-    with pytest.raises(BundleError, match="heat-map-locator/3"):
+    with pytest.raises(BundleError, match="heat-map-locator/4"):
         load_networks(make_bundle(parts))
 
 

@@ -23,10 +23,12 @@ _MARGIN: Final = 0.25
 # Where films in scope have a sharp end (noise, the embedding), or what is to be stopped reaches
 # far into them (children), a margin would let much of it pass: there is none.
 _NO_MARGIN: Final = 0.0
-_CHILD_TAIL: Final = 0.02
 
 # A gate that asks a network asks for at least this much, however sure it was on good films.
 _SURE: Final = 0.5
+
+# A child that passes is read by networks that know adults: doubt is enough to stop it.
+_DOUBT: Final = 0.1
 
 
 def open_limits() -> GateLimits:
@@ -44,8 +46,8 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         readings: Of films in scope, none of them trained on.
 
     Returns:
-        Limits just beyond the range of the readings' middle 98 %, with a margin; none for noise
-        and the embedding, nor for adults who look like children, as 2 % may.
+        Limits just beyond the range of the readings' middle 98 %, with a margin; none for noise,
+        the embedding, and adults who look like children.
     """
     measures = [reading.measures for reading in readings]
     shapes = [spine_shape(measure.landmarks) for measure in measures]
@@ -53,10 +55,8 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
     def low(value: Callable[[FilmMeasures], float]) -> float:
         return _below([value(measure) for measure in measures])
 
-    def high(
-        value: Callable[[FilmMeasures], float], tail: float = _TAIL, margin: float = _MARGIN
-    ) -> float:
-        return -_below([-value(measure) for measure in measures], tail, margin)
+    def high(value: Callable[[FilmMeasures], float], margin: float = _MARGIN) -> float:
+        return -_below([-value(measure) for measure in measures], margin)
 
     def shape_low(value: Callable[[SpineShape], float]) -> float:
         return _below([value(shape) for shape in shapes])
@@ -71,7 +71,7 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         maximum_saturated=high(lambda m: m.statistics.saturated_share),
         minimum_spread=low(lambda m: m.statistics.spread),
         minimum_sharpness=low(lambda m: m.statistics.sharpness),
-        maximum_noise=high(lambda m: m.statistics.noise, margin=_NO_MARGIN),
+        maximum_noise=high(lambda m: m.statistics.noise, _NO_MARGIN),
         maximum_inverted=max(high(lambda m: m.inverted), 1 - _SURE),
         minimum_lateral=min(low(lambda m: m.lateral), _SURE),
         minimum_confidence=low(lambda m: float(m.confidence.min())),
@@ -83,15 +83,15 @@ def fitted_limits(readings: Sequence[Reading]) -> GateLimits:
         maximum_turn_degrees=shape_high(lambda s: s.turn_degrees),
         maximum_hardware=high(lambda m: m.hardware),
         maximum_metal=high(lambda m: m.metal),
-        maximum_child=max(high(lambda m: m.child, _CHILD_TAIL, _NO_MARGIN), 1 - _SURE),
+        maximum_child=max(high(lambda m: m.child, _NO_MARGIN), _DOUBT),
         maximum_text=high(lambda m: m.text),
-        maximum_distance=high(lambda m: m.distance, margin=_NO_MARGIN),
+        maximum_distance=high(lambda m: m.distance, _NO_MARGIN),
     )
 
 
-def _below(values: Sequence[float], tail: float = _TAIL, margin: float = _MARGIN) -> float:
+def _below(values: Sequence[float], margin: float = _MARGIN) -> float:
     """A bound below nearly all of the values."""
-    outermost, middle = np.quantile(values, (tail, 0.5))
+    outermost, middle = np.quantile(values, (_TAIL, 0.5))
     return float(outermost - margin * (middle - outermost))
 
 

@@ -99,5 +99,6 @@ def _asked(options: RunOptions, plan: Plan) -> Plan:
     """The plan with what the command line changes."""
     if options.epochs is None:
         return plan
-    epochs = dict.fromkeys(("locator_epochs", "corner_epochs", "reader_epochs"), options.epochs)
+    parts = ("locator_epochs", "corner_epochs", "ring_epochs", "reader_epochs")
+    epochs = dict.fromkeys(parts, options.epochs)
     return replace(plan, sizes=replace(plan.sizes, **epochs))

@@ -174,6 +174,8 @@ class DataRun:
         with self.stages.stage("training the corners"):
             upright = mixed.chosen(mixed.in_scope)
             self.fitter.corners(locator, upright, held_out, self.plan.sizes)
+        with self.stages.stage("training the look for ring apophyses"):
+            self.fitter.rings(locator, (mixed.chosen(mixed.of_any_age),), self.plan.sizes)
         return locator
 
     def _decided(self, draft: Draft, parts: Parts, findings: Sequence[Finding]) -> Bundle:

@@ -55,10 +55,18 @@ class Films:
 
     @property
     def in_scope(self) -> NDArray[np.bool_]:
-        """Rows that a reader may learn from: laterals of adults, upright, without hardware."""
+        """Rows of laterals of adults, upright, without hardware or text, with all landmarks."""
+        return self._laterals(without=("inverted", "hardware", "child", "text"))
+
+    @property
+    def of_any_age(self) -> NDArray[np.bool_]:
+        """The same with those of children."""
+        return self._laterals(without=("inverted", "hardware", "text"))
+
+    def _laterals(self, without: Sequence[str]) -> NDArray[np.bool_]:
         said = dict(zip(ATTRIBUTES, self.attributes.T, strict=True))
         complete = np.isfinite(self.landmarks).all(axis=(1, 2))
-        others = [said[name] != 1 for name in ATTRIBUTES if name != "lateral"]
+        others = [said[name] != 1 for name in without]
         return np.asarray(complete & (said["lateral"] != 0) & np.all(others, axis=0))
 
 

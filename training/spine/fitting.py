@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from training.loop import LoopSettings, fit
+from training.spine.rings import RingTask
 from training.spine.tasks import CornerTask, LocatorTask, Pace, ReaderTask
 from triage.vision.networks import Locator
 from triage.vision.readers import SpineReader
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from triage.vision.readers import Components
 
 _GRADIENT_CLIP: Final = 5.0
-_CORNER_BATCH: Final = 32  # windows are small: more films a step than whole films
+_WINDOW_BATCH: Final = 32  # windows are small: more films a step than whole films
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Sizes:
         reader_width: Channels of each reader's first level.
         locator_epochs: Passes over the films for the heat maps.
         corner_epochs: For the corners.
+        ring_epochs: For the ring apophyses.
         reader_epochs: For each reader.
         members: Readers.
         jitter_pixels: Largest imprecision of the landmarks that readers learn with.
@@ -45,6 +47,7 @@ class Sizes:
     reader_width: int = 12
     locator_epochs: int = 6
     corner_epochs: int = 5
+    ring_epochs: int = 8
     reader_epochs: int = 6
     members: int = 2
     jitter_pixels: float = 3.5
@@ -55,7 +58,7 @@ class Sizes:
             self,
             **{
                 name: max(int(getattr(self, name) * share**0.5), 2)
-                for name in ("locator_epochs", "corner_epochs", "reader_epochs")
+                for name in ("locator_epochs", "corner_epochs", "ring_epochs", "reader_epochs")
             },
         )
 
@@ -99,8 +102,21 @@ class Fitter:
     def corners(self, network: Locator, films: Films, tuning: Films, sizes: Sizes) -> None:
         """Train the part of a locator that refines corners, on films in scope."""
         task = CornerTask(network, films, tuning, self.pace)
-        settings = LoopSettings(sizes.corner_epochs, batch=_CORNER_BATCH, seed=self.seed)
+        settings = LoopSettings(sizes.corner_epochs, batch=_WINDOW_BATCH, seed=self.seed)
         self._fit(task, "corners", settings)
+        network.requires_grad_(requires_grad=True)
+
+    def rings(self, network: Locator, parts: Sequence[Films], sizes: Sizes) -> None:
+        """Train the part of a locator that sees whether a spine still grows.
+
+        Args:
+            network: Whose landmarks are trained.
+            parts: Upright laterals of adults and children, with all landmarks.
+            sizes: How wide and how long.
+        """
+        task = RingTask(network, parts, self.pace)
+        settings = LoopSettings(sizes.ring_epochs, batch=_WINDOW_BATCH, seed=self.seed)
+        self._fit(task, "rings", settings)
         network.requires_grad_(requires_grad=True)
 
     def reader(
@@ -134,7 +150,10 @@ class Fitter:
         return network
 
     def _fit(
-        self, task: LocatorTask | CornerTask | ReaderTask, name: str, settings: LoopSettings
+        self,
+        task: LocatorTask | CornerTask | RingTask | ReaderTask,
+        name: str,
+        settings: LoopSettings,
     ) -> None:
         full = replace(settings, gradient_clip=_GRADIENT_CLIP)
         self.histories[name] = fit(

@@ -122,6 +122,7 @@ class PhantomRun:
             locating=films,
             upright=films.chosen(films.in_scope),
             reading=joined([films.chosen(films.in_scope), read]),
+            children=films.chosen(films.of_any_age & ~films.in_scope),
             tuning=tuning,
             findings=parts_of(FINDINGS),
             components=COMPONENTS,
@@ -145,8 +146,8 @@ class PhantomRun:
         }
         seconds = dict(self.stages.seconds)
         # Side by side, or one after the other: at least as long as the longest of them.
-        corners = took.pop("corners", 0.0)
-        longest = max({**took, "locator": took.get("locator", 0.0) + corners}.values())
+        locating = sum(took.pop(name, 0.0) for name in ("locator", "corners", "rings"))
+        longest = max((locating, *took.values()))
         seconds[_TRAINING] = max(seconds[_TRAINING], longest)
         return seconds
 

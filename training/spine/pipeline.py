@@ -67,7 +67,7 @@ class Networks:
     def entries(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The entries of the locator and of the members in bundle.json."""
         locator = network_entry(
-            "locator", "heat-map-locator/3", LOCATOR_WEIGHTS, {"width": self.sizes.locator_width}
+            "locator", "heat-map-locator/4", LOCATOR_WEIGHTS, {"width": self.sizes.locator_width}
         )
         members = [
             network_entry(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from triage.vision.networks import Locator
     from triage.vision.readers import Components, SpineReader
 
-_FILMS: Final = ("locating", "upright", "reading", "tuning")  # fields of `Lessons`
+_FILMS: Final = ("locating", "upright", "reading", "children", "tuning")  # fields of `Lessons`
 _LOCATOR: Final = 0  # readers count from 1
 _READERS_WAIT: Final = 5  # niceness: the locator takes longest, and on two cores it must not wait
 _PATIENCE_SECONDS: Final = 20.0  # for a process that was asked to stop: it may be writing
@@ -46,7 +46,8 @@ class Lessons:
     Attributes:
         locating: Films of every kind, for the heat maps.
         upright: Films in scope, for the corners.
-        reading: Films in scope, for the readers.
+        reading: Films in scope and of children, for the readers and for ring apophyses.
+        children: Further films of children, for ring apophyses alone.
         tuning: Films in scope that decide which epoch is kept.
         findings: For each finding the components it consists of.
         components: What readers look for.
@@ -56,15 +57,17 @@ class Lessons:
     locating: Films
     upright: Films
     reading: Films
+    children: Films
     tuning: Films
     findings: Mapping[str, Sequence[str]]
     components: Components
     sizes: Sizes
 
     def locator(self, fitter: Fitter) -> Locator:
-        """Train the locator, and then its corners."""
+        """Train the locator, then its corners, then its look for ring apophyses."""
         network = fitter.locator(self.locating, self.tuning, self.sizes)
         fitter.corners(network, self.upright, self.tuning, self.sizes)
+        fitter.rings(network, (self.reading, self.children), self.sizes)
         return network
 
     def reader(self, number: int, fitter: Fitter) -> SpineReader:
@@ -177,8 +180,15 @@ def _stored(lessons: Lessons, fitter: Fitter) -> Iterator[_Shared]:
 
 def _with(lessons: Lessons, films: Callable[[str], Films]) -> Lessons:
     """The same lessons with other films, asked for by the names of their fields."""
-    locating, upright, reading, tuning = map(films, _FILMS)
-    return replace(lessons, locating=locating, upright=upright, reading=reading, tuning=tuning)
+    locating, upright, reading, children, tuning = map(films, _FILMS)
+    return replace(
+        lessons,
+        locating=locating,
+        upright=upright,
+        reading=reading,
+        children=children,
+        tuning=tuning,
+    )
 
 
 def _write(path: str, films: Films) -> None:

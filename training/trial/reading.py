@@ -112,3 +112,7 @@ class _Displaced(nn.Module):
     def unrest(self, image: Tensor, landmarks: Tensor) -> Tensor:
         """The locator's own look at the displaced landmarks."""
         return self._locator.unrest(image, landmarks)
+
+    def said(self, image: Tensor, location: Location) -> Tensor:
+        """What the locator says of films, at the displaced landmarks."""
+        return self._locator.said(image, location)

@@ -26,6 +26,9 @@ _VERTEBRA_HALF: Final = (0.75, 1.5)
 _VERTEBRA_SHIFT: Final = 0.7  # the canal and the spinolaminar line lie behind the body
 _RIM_SHAPE: Final = (24, 48)  # of an endplate window
 _RIM_HALF: Final = (0.45, 1.0)
+_RING_SHAPE: Final = (24, 32)  # of a window on a ring apophysis: about the square's own pixels
+_RING_HALF: Final = (0.30, 0.36)
+_RING_SHIFT: Final = -0.35  # its centre lies before the endplate's, in vertebral depths
 _SPINE_SHAPE: Final = (96, 64)
 _SPINE_HALF: Final = (0.72, 0.5)  # half its height and width, in lengths C2-C7
 _SPINE_SHIFT: Final = -0.12  # its centre lies before the vertebrae, in lengths C2-C7
@@ -129,6 +132,24 @@ def endplate_frames(landmarks: Tensor) -> Frames:
 def endplate_windows(image: Tensor, frames: Frames) -> Tensor:
     """Look at the eleven endplates of films (n, 1, side, side): (n * 11, 1, 24, 48)."""
     return _sample(image, *frames, _RIM_SHAPE)
+
+
+def ring_windows(image: Tensor, landmarks: Tensor) -> Tensor:
+    """Look at the front corner of each endplate, where a ring apophysis lies in those who grow.
+
+    Args:
+        image: (n, 1, side, side).
+        landmarks: (n, 23, 2).
+
+    Returns:
+        Windows (n * 11, 1, 24, 32), with the bone above and the front to the left.
+    """
+    frames = endplate_frames(landmarks)
+    along = frames.right / _RIM_HALF[1]
+    away = frames.below / _RIM_HALF[0]
+    half_height, half_width = _RING_HALF
+    centre = frames.centre + along * _RING_SHIFT
+    return _sample(image, centre, along * half_width, away * half_height, _RING_SHAPE)
 
 
 def corner_offsets(frames: Frames, landmarks: Tensor, wanted: Tensor) -> Tensor:

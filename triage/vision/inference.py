@@ -157,7 +157,7 @@ class Analyst:
             raw = torch.stack(logits, dim=1).cpu().numpy()
             landmarks = location.landmarks.cpu().numpy()
             confidence = location.confidence.cpu().numpy()
-            attributes = location.attributes.sigmoid().cpu().numpy()
+            attributes = self.locator.said(images, location).sigmoid().cpu().numpy()
             unrest = self.locator.unrest(images, location.landmarks).tolist()
             metal = metal_shares(images, location.landmarks).tolist()
             distances = self._distances(location.embedding.cpu())

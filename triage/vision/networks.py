@@ -24,6 +24,7 @@ from triage.vision.geometry import (
     depth,
     endplate_frames,
     endplate_windows,
+    ring_windows,
     shifted,
 )
 from triage.vision.readers import SpineReader, conv_block, standardised
@@ -49,7 +50,7 @@ class Location(NamedTuple):
     Attributes:
         landmarks: (n, 23, 2), pixels of the square.
         confidence: (n, 23), the probability mass at the peak of each heat map, 0 to 1.
-        attributes: (n, 5), logits in the order of `ATTRIBUTES`.
+        attributes: (n, 5), logits in the order of `ATTRIBUTES`, by the film as a whole.
         embedding: (n, width), the film as the locator sees it.
     """
 
@@ -63,7 +64,8 @@ class Locator(nn.Module):
     """Heat maps over a small encoder and decoder, then corners refined in windows of their own.
 
     Each heat map has a bin for "not in the film". The heat maps are coarse: a second, shared
-    network looks at each endplate in a window at full resolution and moves its two corners.
+    network looks at each endplate in a window at full resolution and moves its two corners; a
+    third one looks there for ring apophyses, which only a spine that grows has.
 
     Args:
         width: Channels of the first level.
@@ -92,7 +94,10 @@ class Locator(nn.Module):
         self.heat = nn.Conv2d(3 * width, LANDMARKS, 1)
         self.absent = nn.Linear(deep, LANDMARKS)
         self.attribute = nn.Linear(2 * deep, len(ATTRIBUTES))
-        self.corners = _corner_network(width)
+        self.corners = _window_network(width, cells=6 * 12, outputs=4)
+        for parameter in self.corners[-1].parameters():
+            nn.init.zeros_(parameter)  # before it has learned anything it moves nothing
+        self.rings = _window_network(width, cells=6 * 8, outputs=1)
 
     def maps(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Heat-map logits with the bin "not in the film" last, attributes, embedding.
@@ -141,6 +146,29 @@ class Locator(nn.Module):
         middle: Tensor = moves.median(dim=1).values
         return middle / depth(landmarks)
 
+    def said(self, image: Tensor, location: Location) -> Tensor:
+        """What is said of films (n, 1, side, side): logits (n, 5), in the order of `ATTRIBUTES`.
+
+        Of a child, the film as a whole tells the small ones, and the endplates those that have
+        nearly grown up: their logits are added.
+        """
+        child = torch.arange(len(ATTRIBUTES), device=image.device) == ATTRIBUTES.index("child")
+        return location.attributes + child * self.growth(image, location.landmarks)[:, None]
+
+    def growth(self, image: Tensor, landmarks: Tensor) -> Tensor:
+        """Logits (n,) that a spine still grows, by its endplates alone: their mean.
+
+        Args:
+            image: (n, 1, side, side).
+            landmarks: (n, 23, 2).
+        """
+        return self.ring_logits(ring_windows(image, landmarks))
+
+    def ring_logits(self, windows: Tensor) -> Tensor:
+        """Logits (n,) that spines still grow, from `ring_windows`."""
+        mean: Tensor = self.rings(standardised(windows)).view(-1, 11).mean(dim=1)
+        return mean
+
     def offsets(self, windows: Tensor) -> Tensor:
         """How far corners should move (n, 11, 2, 2), in the units of their windows."""
         offsets: Tensor = self.corners(standardised(windows))
@@ -171,18 +199,16 @@ def _peaks(probability: Tensor, cells: int) -> tuple[Tensor, Tensor]:
     return (torch.stack([x, y], dim=2) + 0.5) * _CELL - 0.5, mass
 
 
-def _corner_network(width: int) -> nn.Sequential:
-    last = nn.Linear(64, 4)
-    nn.init.zeros_(last.weight)  # before it has learned anything it moves nothing
-    nn.init.zeros_(last.bias)
+def _window_network(width: int, cells: int, outputs: int) -> nn.Sequential:
+    """What is seen (n, outputs) in small windows of the film that have so many cells at the end."""
     return nn.Sequential(
         conv_block(1, width, pooled=True),
         conv_block(width, 2 * width, pooled=True),
         conv_block(2 * width, 2 * width),
         nn.Flatten(),  # where an edge lies is what counts: no pooling over the window
-        nn.Linear(2 * width * 6 * 12, 64),
+        nn.Linear(2 * width * cells, 64),
         nn.ReLU(inplace=True),
-        last,
+        nn.Linear(64, outputs),
     )
 
 
@@ -192,7 +218,7 @@ def build_locator(architecture: str, parameters: Mapping[str, Any]) -> Locator:
     Raises:
         BundleError: No such locator, or parameters that it does not take.
     """
-    return _built({"heat-map-locator/3": Locator}, architecture, parameters)
+    return _built({"heat-map-locator/4": Locator}, architecture, parameters)
 
 
 def build_member(architecture: str, parameters: Mapping[str, Any]) -> SpineReader:

@@ -54,15 +54,19 @@ def test_where_a_margin_would_leak_there_is_none(readings: list[Reading]) -> Non
     limits = fitted_limits(readings)
 
     assert limits.maximum_noise == limits.maximum_distance == pytest.approx(0.99)
-    assert limits.maximum_child == pytest.approx(0.98)
+    assert limits.maximum_child == pytest.approx(0.99)
     assert limits.maximum_text > 1.0
 
 
 def test_a_gate_that_asks_a_network_asks_for_evens_however_sure_it_was() -> None:
     limits = fitted_limits([reading(0.001)] * 50)
 
-    assert limits.maximum_child == limits.maximum_inverted == 0.5
+    assert limits.maximum_inverted == 0.5
     assert limits.minimum_lateral == 0.5
+
+
+def test_a_tenth_of_doubt_whether_it_is_a_child_is_borne_however_sure_it_was() -> None:
+    assert fitted_limits([reading(0.001)] * 50).maximum_child == 0.1
 
 
 def test_films_that_limits_were_set_on_pass_them_and_open_limits_stop_nothing() -> None:

@@ -138,4 +138,5 @@ def test_displaced_landmarks_err_by_what_was_asked_for_and_alike_each_time(bundl
     assert 2.0 < error.std() < 4.0
     assert torch.equal(torch.from_numpy(moved.raw), torch.from_numpy(again.raw))
     assert moved.measures.unrest != usual.measures.unrest
+    assert moved.measures.child != usual.measures.child
     assert displaced(analyst, 0.0, seed=9) is analyst
