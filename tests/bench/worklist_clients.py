@@ -191,7 +191,7 @@ def rs_requests(served: Served, size: int, change: Callable[[], object]) -> Iter
     with served.client() as client:
         for name, keys in {
             "no key, 50 items": several,
-            "no key, 200 items": {},
+            "no key, 100 items": {},
             "patient ID": {"PatientID": f"P{size // 4:07d}"},
             "accession number": {"ReferencedRequestSequence.AccessionNumber": f"A{size // 3:08d}"},
             "study": {"StudyInstanceUID": f"1.2.{size // 2}"},

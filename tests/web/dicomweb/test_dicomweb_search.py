@@ -86,7 +86,7 @@ def test_no_match_is_an_empty_list(ups):
 
 def test_a_thousand_items_are_had_by_pages_each_once(morning, many_studies, ups):
     many_studies(NUMBER)
-    found, page = [], 150
+    found, page = [], 70
     while True:
         answer = ups.get(params={"limit": page, "offset": len(found)})
         items = answer.json()
@@ -100,9 +100,9 @@ def test_a_thousand_items_are_had_by_pages_each_once(morning, many_studies, ups)
 
 
 def test_one_answer_has_a_bound_that_it_tells(morning, many_studies, ups):
-    many_studies(250)
+    many_studies(120)
     answer = ups.get(params={"limit": 10_000})
-    assert len(answer.json()) == 200
+    assert len(answer.json()) == 100
     assert "additional results that can be requested" in answer.headers["Warning"]
     assert ups.search(limit=0) == []
     assert ups.search(offset=10_000) == []

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from pydicom.tag import BaseTag
 
-MAXIMUM_RESULTS = 200  # in one answer; the rest is had by paging
+# In one answer; the rest is had by paging. To write them takes most of the time of an answer.
+MAXIMUM_RESULTS = 100
 
 _MOST_PARAMETERS = 100
 _LONGEST_VALUE = 1_000
