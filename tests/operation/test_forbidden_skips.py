@@ -19,7 +19,7 @@ def outcome_of(root, tmp_path):
         (tmp_path / "test_it.py").write_text(source)
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", tmp_path],
-            env={**os.environ, "TRIAGE_FORBID_SKIPS": forbid},
+            env={**os.environ, "TRIAGE_FORBID_SKIPS": forbid, "PYTHONPATH": str(root)},
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -119,6 +119,9 @@ class Cramped(nn.Module):
     def unrest(self, images: Tensor, landmarks: Tensor) -> Any:
         return self.locator.unrest(images, landmarks)
 
+    def said(self, images: Tensor, location: Any) -> Tensor:
+        return self.locator.said(images, location)
+
 
 def test_out_of_memory_halves_the_batch_until_it_fits(make_bundle, films) -> None:
     analyst = Analyst(make_bundle(), "cpu", batch_size=8)
