@@ -201,8 +201,8 @@ def main() -> int:
                 if round_number:
                     meters.append(meter)
         queued = way.queue(films * chosen.rounds)
-    report(films, list(outcomes.values()), meters, chosen.threads)
-    report_queue(queued, meters)
+        report(films, list(outcomes.values()), meters, chosen.threads)
+        report_queue(queued, meters)
     return 0
 
 
