@@ -52,10 +52,13 @@ def run(options: argparse.Namespace) -> None:
     from training.bundle.source import bundle_folder  # noqa: PLC0415 - help must not wait for it
     from training.progress import Stages  # noqa: PLC0415 - as above
     from training.report.build import write_report  # noqa: PLC0415 - as above
+    from training.report.outlines import real_outlines  # noqa: PLC0415 - as above
     from training.trial.campaign import TrialPlan, plan_of, run_trial  # noqa: PLC0415 - as above
     from triage.vision.bundle import Bundle  # noqa: PLC0415 - as above
 
     stages = Stages(Console())
+    # Before the trial, which takes an hour: what is wrong with it shall be said at once.
+    real = None if options.outlines is None else real_outlines(options.outlines)
     place = bundle_folder(options.source)
     trial = None
     if place is not None and not options.no_trial:
@@ -65,5 +68,5 @@ def run(options: argparse.Namespace) -> None:
         plan = plan_of(folder, bundle) or asked
         trial = run_trial(bundle, folder, plan, stages, processes=options.processes)
     with stages.stage("writing the report"):
-        write_report(options.source, options.out, trial, options.outlines)
+        write_report(options.source, options.out, trial, real)
     stages.say(f"report in {options.out}")

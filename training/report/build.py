@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from training.trial.campaign import Trial
 
 _SALIENCY = (
@@ -35,19 +38,21 @@ _FAILURES = "Every film below can be drawn again from its seed; the number is of
 _EXAMPLES = "One film of each kind as the networks see it, and the first gate that stopped it."
 
 
-def write_report(folder: Path, out: Path, trial: Trial | None, table: Path | None) -> None:
+def write_report(
+    folder: Path, out: Path, trial: Trial | None, real: NDArray[np.float64] | None
+) -> None:
     """Write the report.
 
     Args:
         folder: Of a run or a bundle.
         out: The file.
         trial: Of the bundle; None leaves its sections empty.
-        table: Real outlines to compare the phantom with, a CSV or the folder of a data set with
-            landmarks; None leaves the section out.
+        real: Outlines to compare the phantom with, from `real_outlines`; None leaves the section
+            out.
 
     Raises:
         RunError: The folder is neither a run nor a bundle, or damaged.
-        DataError: Predictions or outlines cannot be read.
+        DataError: Predictions cannot be read.
         DiskError: The file could not be written.
     """
     material = gather(folder, trial)
@@ -63,7 +68,7 @@ def write_report(folder: Path, out: Path, trial: Trial | None, table: Path | Non
         Section("looks", "Where the networks look", _worded(_SALIENCY, saliency(material))),
         Section("failures", "What went wrong", _worded(_FAILURES, failures(material))),
         Section("training", "Training", training_curves(material)),
-        Section("phantom", "The phantom beside real films", outlines(table)),
+        Section("phantom", "The phantom beside real films", outlines(real)),
         Section("made", "How it was made", made(material)),
     ]
     write_whole(out, page(material.name, _subtitle(material), sections).encode())

@@ -44,8 +44,8 @@ _WORDS: Final = (
 )
 
 
-def outlines(path: Path | None) -> str:
-    """The comparison; empty where nothing is given to compare with.
+def real_outlines(path: Path) -> NDArray[np.float64]:
+    """The outlines of real films.
 
     Args:
         path: A table of outlines, or the folder of a data set whose films have landmarks.
@@ -53,9 +53,13 @@ def outlines(path: Path | None) -> str:
     Raises:
         DataError: It cannot be read, or holds too few outlines.
     """
-    if path is None:
+    return outlines_of_films(open_set(path).films) if path.is_dir() else read_outlines(path)
+
+
+def outlines(real: NDArray[np.float64] | None) -> str:
+    """The comparison with the phantom's; empty where there are no real outlines."""
+    if real is None:
         return ""
-    real = outlines_of_films(open_set(path).films) if path.is_dir() else read_outlines(path)
     drawn = outlines_of_cases(draw_case(_FIRST_SEED + number) for number in range(_CASES))
     rows = [
         (

@@ -22,7 +22,7 @@ from training.predictions import PREDICTIONS, Prediction, write_predictions
 from training.report.build import write_report
 from training.report.chart import Axes, Guide, Series, chart, ticks
 from training.report.material import gather
-from training.report.outlines import outlines
+from training.report.outlines import outlines, real_outlines
 from training.report.queue import sorting_of
 from training.trial.shifts import IN_SCOPE, Shift
 from training.trial.verdicts import Verdict
@@ -253,9 +253,22 @@ def test_spines_of_a_data_set_stand_beside_the_phantoms(
     films = tmp_path / "films"
     assert main(["phantom", "--out", str(films), "--count", "24", "--seed", "8"]) == 0
 
-    page = Page(outlines(films))
+    page = Page(outlines(real_outlines(films)))
 
     assert "C2-C7 curve" in page.text
     assert "Curvature classes." in page.text
     with pytest.raises(DataError, match=r"nowhere\.csv cannot be read"):
-        outlines(tmp_path / "nowhere.csv")
+        real_outlines(tmp_path / "nowhere.csv")
+
+
+def test_outlines_that_are_too_few_are_refused_before_a_trial_is_held(
+    tmp_path: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films = tmp_path / "films"
+    assert main(["phantom", "--out", str(films), "--count", "2", "--seed", "8"]) == 0
+    words = ["report", str(bundle.folder), "--out", str(tmp_path / "report.html")]
+
+    assert main([*words, "--outlines", str(films)]) != 0
+
+    assert "a distribution needs at least 20" in capsys.readouterr().err
+    assert not list(tmp_path.glob("report*"))
