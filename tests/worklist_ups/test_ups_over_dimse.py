@@ -9,6 +9,7 @@ import itertools
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from pydicom import dcmread
@@ -18,6 +19,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_FIND
 from pynetdicom.sop_class import (
+    StudyRootQueryRetrieveInformationModelFind,
     UnifiedProcedureStepPull,
     UnifiedProcedureStepPush,
     UnifiedProcedureStepQuery,
@@ -312,6 +314,31 @@ def test_the_findscu_of_pynetdicom_lists_the_work_items(port, tmp_path):
     )
     found = [dcmread(path) for path in sorted(tmp_path.glob("rsp*.dcm"))]
     assert [item.PatientID for item in found] == ["P3", "P1", "P2"]
+
+
+def test_the_findscu_of_dcmtk_reads_the_work_items_once_it_offers_a_ups_context(port, tmp_path):
+    """All of it is DCMTK's, but for one UID in a copy of the program, which no option changes."""
+    original = Path(program("findscu")).read_bytes()
+    study_root = str(StudyRootQueryRetrieveInformationModelFind).encode() + b"\0"
+    assert original.count(study_root) == 1, "another build of DCMTK keeps its UIDs elsewhere"
+    findscu = tmp_path / "findscu"
+    ups = str(UnifiedProcedureStepPull).encode()
+    findscu.write_bytes(original.replace(study_root, ups.ljust(len(study_root), b"\0")))
+    findscu.chmod(0o755)
+    keys = ["PatientID", "PatientName", "ScheduledProcedureStepPriority=HIGH", "ProcedureStepState"]
+    done = subprocess.run(
+        [findscu, "127.0.0.1", str(port), "-S", "-aec", "TRIAGE", "-v", "-X"]
+        + [word for key in keys for word in ("-k", key)],
+        check=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    found = [dcmread(path, force=True) for path in sorted(tmp_path.glob("rsp*.dcm"))]
+    assert [item.PatientID for item in found] == ["P3"]
+    assert found[0].ProcedureStepState == "SCHEDULED"
+    assert "Received Final Find Response (Success)" in done.stdout + done.stderr
 
 
 def test_the_findscu_of_dcmtk_offers_no_ups_context_and_does_no_harm(port, associate):

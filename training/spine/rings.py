@@ -9,7 +9,7 @@ import torch
 
 from training.loop import batch_to
 from training.spine.augment import drawn_exposures, exposed, jittered, uniform
-from training.spine.tasks import Pace, batch_of, known_loss
+from training.spine.tasks import PacedTask, batch_of, known_loss
 from training.statistics import area_under_curve
 from triage.vision.geometry import ring_windows
 from triage.vision.networks import ATTRIBUTES
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from training.loop import Schedule
     from training.spine.films import Films
-    from training.spine.tasks import Rows
+    from training.spine.tasks import Pace, Rows
     from triage.vision.networks import Locator
 
 _JITTER: Final = 3.5  # pixels; the refined corners' own imprecision is less
@@ -29,7 +28,7 @@ _HELD_OUT: Final = 10  # one film in so many decides which epoch is kept
 _READ_BATCH: Final = 64
 
 
-class RingTask:
+class RingTask(PacedTask):
     """Telling spines that grow from others by their ring apophyses; all else stays as it is.
 
     The locator's landmarks are trained by then; a film's logit is the mean of its endplates',
@@ -45,8 +44,9 @@ class RingTask:
     def __init__(self, network: Locator, parts: Sequence[Films], pace: Pace) -> None:
         network.requires_grad_(requires_grad=False)
         network.rings.requires_grad_(requires_grad=True)
+        super().__init__(network, pace)
         self.network = network
-        self._parts, self._pace = parts, pace
+        self._parts = parts
         self._first = np.cumsum([0, *map(len, parts)])  # row of the first film of each part
         order = np.random.default_rng(0).permutation(self._first[-1])
         count = len(order) // _HELD_OUT
@@ -90,13 +90,3 @@ class RingTask:
             found.append((*batch_of(films, own), torch.from_numpy(child)))
         images, landmarks, children = map(torch.cat, zip(*found, strict=True))
         return images, landmarks, children
-
-    def optimiser(self) -> torch.optim.Optimizer:
-        """The optimiser."""
-        return self._pace.optimiser(self.network)
-
-    def schedule(
-        self, optimiser: torch.optim.Optimizer, steps_per_epoch: int, epochs: int
-    ) -> Schedule:
-        """One cycle."""
-        return self._pace.schedule(optimiser, steps_per_epoch * epochs)

@@ -68,7 +68,29 @@ class Pace:
         return Schedule(cycle, every="step")
 
 
-class LocatorTask:
+class PacedTask:
+    """A network that is learnt at a pace: what the tasks of a bundle have in common.
+
+    Args:
+        network: What is learnt.
+        pace: How fast.
+    """
+
+    def __init__(self, network: nn.Module, pace: Pace) -> None:
+        self._learner, self._pace = network, pace
+
+    def optimiser(self) -> torch.optim.Optimizer:
+        """The optimiser."""
+        return self._pace.optimiser(self._learner)
+
+    def schedule(
+        self, optimiser: torch.optim.Optimizer, steps_per_epoch: int, epochs: int
+    ) -> Schedule:
+        """One cycle."""
+        return self._pace.schedule(optimiser, steps_per_epoch * epochs)
+
+
+class LocatorTask(PacedTask):
     """Finding the landmarks, and saying what kind of film it is.
 
     Args:
@@ -79,8 +101,9 @@ class LocatorTask:
     """
 
     def __init__(self, network: Locator, films: Films, tuning: Films, pace: Pace) -> None:
+        super().__init__(network, pace)
         self.network = network
-        self._films, self._tuning, self._pace = films, tuning, pace
+        self._films, self._tuning = films, tuning
         self._halves, self._landmarks = halved_films(films)
         self._attributes = torch.from_numpy(films.attributes)
 
@@ -106,18 +129,8 @@ class LocatorTask:
         """The mean error of the landmarks in pixels, negated."""
         return -landmark_error(self.network, self._tuning)
 
-    def optimiser(self) -> torch.optim.Optimizer:
-        """The optimiser."""
-        return self._pace.optimiser(self.network)
 
-    def schedule(
-        self, optimiser: torch.optim.Optimizer, steps_per_epoch: int, epochs: int
-    ) -> Schedule:
-        """One cycle."""
-        return self._pace.schedule(optimiser, steps_per_epoch * epochs)
-
-
-class CornerTask:
+class CornerTask(PacedTask):
     """Refining corners; the rest of the locator stays as it is.
 
     Args:
@@ -130,8 +143,9 @@ class CornerTask:
     def __init__(self, network: Locator, films: Films, tuning: Films, pace: Pace) -> None:
         network.requires_grad_(requires_grad=False)
         network.corners.requires_grad_(requires_grad=True)
+        super().__init__(network, pace)
         self.network = network
-        self._films, self._tuning, self._pace = films, tuning, pace
+        self._films, self._tuning = films, tuning
 
     def __len__(self) -> int:
         return len(self._films)
@@ -154,18 +168,8 @@ class CornerTask:
         """The mean error of the landmarks in pixels, negated."""
         return -landmark_error(self.network, self._tuning)
 
-    def optimiser(self) -> torch.optim.Optimizer:
-        """The optimiser."""
-        return self._pace.optimiser(self.network)
 
-    def schedule(
-        self, optimiser: torch.optim.Optimizer, steps_per_epoch: int, epochs: int
-    ) -> Schedule:
-        """One cycle."""
-        return self._pace.schedule(optimiser, steps_per_epoch * epochs)
-
-
-class ReaderTask:
+class ReaderTask(PacedTask):
     """Reading films at landmarks that are more imprecise than the locator's.
 
     Args:
@@ -187,8 +191,9 @@ class ReaderTask:
         pace: Pace,
         truth: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     ) -> None:
+        super().__init__(network, pace)
         self.network = network
-        self._films, self._tuning, self._pace = films, tuning, pace
+        self._films, self._tuning = films, tuning
         self._jitter = jitter_pixels
         columns = [films.columns.index(name) for name in network.parts.columns]
         self._components = torch.from_numpy(films.components[:, columns])
@@ -230,16 +235,6 @@ class ReaderTask:
             if len(set(present[known := np.isfinite(present)])) > 1  # a rare finding may be absent
         ]
         return float(np.mean(areas)) if areas else 0.0
-
-    def optimiser(self) -> torch.optim.Optimizer:
-        """The optimiser."""
-        return self._pace.optimiser(self.network)
-
-    def schedule(
-        self, optimiser: torch.optim.Optimizer, steps_per_epoch: int, epochs: int
-    ) -> Schedule:
-        """One cycle."""
-        return self._pace.schedule(optimiser, steps_per_epoch * epochs)
 
 
 def known_loss(logits: Tensor, known: Tensor, weight: Tensor | None = None) -> Tensor:
